@@ -1,0 +1,19 @@
+"""Time: aware UTC for what is written down, monotonic seconds for durations, both replaceable in tests."""
+
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """The one source of time. Tests hand in a subclass that is moved by hand."""
+
+    def now(self) -> datetime:
+        """Return the wall clock as an aware datetime in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards, for durations only."""
+        return time.monotonic()
+
+
+SYSTEM = Clock()

@@ -1,0 +1,159 @@
+"""Every word and sentence a person reads about a reason, a state or an outcome: page, command, log, API and report agree.
+
+The closed sets are string enumerations whose values are the words of the interface; sentences are made from them here
+and nowhere else.
+"""
+
+from enum import StrEnum
+
+RESEARCH_USE = "Research use, not for diagnosis."
+
+
+class Laterality(StrEnum):
+    """Which eye, in DICOM's letters (PS3.3 C.8.17.5)."""
+
+    RIGHT = "R"
+    LEFT = "L"
+    BOTH = "B"
+
+
+class Gradability(StrEnum):
+    """Whether a photograph could be graded."""
+
+    PENDING = "pending"
+    GRADABLE = "gradable"
+    LIMITED = "limited"
+    UNGRADABLE = "ungradable"
+    NOT_APPLICABLE = "not_applicable"
+    UNREADABLE = "unreadable"
+
+
+GRADED = frozenset({Gradability.GRADABLE, Gradability.LIMITED})
+
+
+class Reason(StrEnum):
+    """Why a photograph was not, or only with doubt, graded."""
+
+    NOT_FUNDUS = "not_fundus"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    BLURRED = "blurred"
+    TRUNCATED = "truncated"
+    MONOCHROME = "monochrome"
+    SYNTAX = "syntax"
+    DAMAGED = "damaged"
+    LIMITS = "limits"
+    GRADING_FAILED = "grading_failed"
+    KIND = "kind"
+    ONE_CHANNEL = "one_channel"
+    OWN_OBJECT = "own_object"
+
+
+class Attention(StrEnum):
+    """Why a person must look at a case."""
+
+    REFERABLE = "referable"
+    UNGRADABLE = "ungradable"
+    UNCERTAIN = "uncertain"
+    MISSING_EYE = "missing_eye"
+    UNKNOWN_LATERALITY = "unknown_laterality"
+    LATERALITY_CONTRADICTION = "laterality_contradiction"
+    CONFLICTING_COPY = "conflicting_copy"
+    GRADING_FAILED = "grading_failed"
+    DELIVERY_FAILED = "delivery_failed"
+
+
+class CaseStatus(StrEnum):
+    """How far the current revision of a case has come."""
+
+    ARRIVING = "arriving"
+    READY = "ready"
+    GRADED = "graded"
+    REPORTED = "reported"
+    REVIEWED = "reviewed"
+
+
+class DeliveryState(StrEnum):
+    """How far one report has come on its way to one destination."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+
+
+class Product(StrEnum):
+    """What we make of a case: the Structured Report and the heat-map over the photograph."""
+
+    SR = "sr"
+    OVERLAY = "overlay"
+
+
+class JobKind(StrEnum):
+    """The kinds of work; each names what its job's subject is."""
+
+    GRADE = "grade"  # subject: id of the photograph
+    REPORT = "report"  # subject: id of the revision
+    DELIVER = "deliver"  # subject: name of the destination
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    WAITING = "waiting"
+    LEASED = "leased"
+    DONE = "done"
+    QUARANTINED = "quarantined"
+
+
+# ICDR scale (Wilkinson et al., Ophthalmology 2003;110:1677); a referable eye has grade 2 or worse.
+REFERABLE_FROM = 2
+GRADES = (
+    "no apparent retinopathy",
+    "mild non-proliferative retinopathy",
+    "moderate non-proliferative retinopathy",
+    "severe non-proliferative retinopathy",
+    "proliferative retinopathy",
+)
+
+_REASONS = {
+    Reason.NOT_FUNDUS: "it does not show a retina",
+    Reason.TOO_DARK: "it is too dark",
+    Reason.TOO_BRIGHT: "it is over-exposed",
+    Reason.BLURRED: "it is too blurred",
+    Reason.TRUNCATED: "part of the picture is missing",
+    Reason.MONOCHROME: "it has no colour",
+    Reason.SYNTAX: "it uses a compression this system cannot read",
+    Reason.DAMAGED: "the file is damaged",
+    Reason.LIMITS: "it is too large or took too long to open",
+    Reason.GRADING_FAILED: "grading failed several times",
+    Reason.KIND: "it is not a photograph of the retina but another kind of object",
+    Reason.ONE_CHANNEL: "it has one channel, and this grader reads colour photographs only",
+    Reason.OWN_OBJECT: "it is a result made by RetinaGate itself",
+}
+
+HEATMAP_SENTENCE = "Shows where the network looked, not where disease is."
+NOTHING_TO_DO = "No referable retinopathy seen in either eye."
+
+
+def reason_sentence(reason: Reason) -> str:
+    """Return the half sentence that says the reason, to stand behind a colon."""
+    return _REASONS[reason]
+
+
+def grade_words(grade: int) -> str:
+    """Return the ICDR words for a grade of 0 to 4."""
+    return GRADES[grade]
+
+
+def eye_name(laterality: Laterality | None) -> str:
+    """Return how a sentence names the eye, with a capital letter."""
+    match laterality:
+        case Laterality.RIGHT:
+            return "The right eye"
+        case Laterality.LEFT:
+            return "The left eye"
+        case Laterality.BOTH:
+            return "The photograph of both eyes"
+        case None:
+            return "The eye of unknown side"

@@ -1,0 +1,1 @@
+"""Puts the stations together and starts them; the only package that sees all others."""

@@ -1,0 +1,1 @@
+"""Turns a graded case into DICOM objects and proves that they reached the PACS."""

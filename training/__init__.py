@@ -1,0 +1,1 @@
+"""Makes the bundles that inference runs: ``python -m training``."""
