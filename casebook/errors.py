@@ -1,11 +1,11 @@
 """The error tree: what went wrong, and what a person can do about it.
 
-    RetinaGateError
-    ├── Misconfigured   a setting is wrong: stop, exit 2
-    ├── BadInput        the peer's or the user's data is at fault: permanent, the reason is shown
-    ├── Unavailable     disk, database or network is away: try again later
-    ├── Refused         policy says no
-    └── LostLease       another worker owns the job now: throw the results away
+RetinaGateError
+├── Misconfigured   a setting is wrong: stop, exit 2
+├── BadInput        the peer's or the user's data is at fault: permanent, the reason is shown
+├── Unavailable     disk, database or network is away: try again later
+├── Refused         policy says no
+└── LostLease       another worker owns the job now: throw the results away
 """
 
 

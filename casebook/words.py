@@ -1,4 +1,4 @@
-"""Every word and sentence a person reads about a reason, a state or an outcome: page, command, log, API and report agree.
+"""Every word and sentence a person reads about a reason, state or outcome: page, command, log, API and report agree.
 
 The closed sets are string enumerations whose values are the words of the interface; sentences are made from them here
 and nowhere else.
@@ -134,6 +134,9 @@ _REASONS = {
 
 HEATMAP_SENTENCE = "Shows where the network looked, not where disease is."
 NOTHING_TO_DO = "No referable retinopathy seen in either eye."
+CANNOT_SAY = "It cannot be said whether there is referable retinopathy."
+NOT_NEGATIVE = "Not a negative result."
+CONTRADICTION_SENTENCE = "The record contradicts itself about which eye a photograph shows."
 
 
 def reason_sentence(reason: Reason) -> str:
@@ -157,3 +160,69 @@ def eye_name(laterality: Laterality | None) -> str:
             return "The photograph of both eyes"
         case None:
             return "The eye of unknown side"
+
+
+def outcome_sentence(referable: bool | None, worse: Laterality | None, grade: int | None) -> str:  # noqa: FBT001
+    """Return what the worse eye says for the whole patient.
+
+    Args:
+        referable: whether the worse eye is referable; none when it cannot be said.
+        worse: the eye with the highest grade, where there is one.
+        grade: its grade of 0 to 4, or none when no eye has one.
+    """
+    if referable is False:
+        return NOTHING_TO_DO
+    if referable is None or grade is None:
+        return CANNOT_SAY
+    return f"Referable retinopathy: {_eye_phrase(worse)} has grade {grade} of 4, {grade_words(grade)}."
+
+
+def graded_sentence(laterality: Laterality | None, grade: int) -> str:
+    """Return what the network saw in an eye (W1, W21)."""
+    if grade == 0:
+        return f"No apparent retinopathy seen in {_eye_phrase(laterality)} (grade 0 of 4)."
+    return f"{eye_name(laterality)} looks like {grade_words(grade)} (grade {grade} of 4)."
+
+
+def ungradable_sentence(laterality: Laterality | None, reason: Reason | None) -> str:
+    """Return that an eye could not be graded, and why (W2)."""
+    why = f": {reason_sentence(reason)}" if reason is not None else ""
+    return f"{eye_name(laterality)} could not be graded{why}. That does not mean it is normal."
+
+
+def uncertain_sentence(laterality: Laterality | None, grade: int, score: float | None) -> str:
+    """Return between which two grades the network hesitates (W3)."""
+    upwards = grade == 0 or (grade < len(GRADES) - 1 and (score is None or score >= grade))
+    lower = grade if upwards else grade - 1
+    return (
+        f"{eye_name(laterality)} lies between {grade_words(lower)} and {grade_words(lower + 1)}; the network is unsure."
+    )
+
+
+def limited_sentence(laterality: Laterality | None, reason: Reason | None) -> str:
+    """Return that an eye was graded on a poor photograph."""
+    why = f": {reason_sentence(reason)}" if reason is not None else ""
+    return f"{eye_name(laterality)} was graded on a photograph of limited quality{why}."
+
+
+def missing_sentence(laterality: Laterality | None, *, others_arrived: bool) -> str:
+    """Return that nothing is known of an eye (W4).
+
+    Args:
+        laterality: the eye.
+        others_arrived: whether there are photographs that do not say which eye they show.
+    """
+    eye = _eye_phrase(laterality)
+    if others_arrived:
+        return f"No photograph arrived that is known to show {eye}. Nothing can be said about it."
+    return f"No photograph of {eye} arrived. Nothing can be said about it."
+
+
+def pending_sentence(laterality: Laterality | None) -> str:
+    """Return that an eye is not answered yet."""
+    return f"{eye_name(laterality)} has not been graded yet."
+
+
+def _eye_phrase(laterality: Laterality | None) -> str:
+    name = eye_name(laterality)
+    return name[0].lower() + name[1:]

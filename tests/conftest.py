@@ -132,5 +132,3 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         admin.execute(f'CREATE DATABASE "{name}"')
         yield server.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-

@@ -33,7 +33,7 @@ class Utc(TypeDecorator[datetime]):
 
 
 def word(words: type[StrEnum], name: str) -> Enum:
-    """Return a column type for a closed set: text with a CHECK, so that adding a word is one migration on both engines."""
+    """Return a column type for a closed set: text with a CHECK, so that a new word is one migration on both engines."""
     return Enum(
         words,
         name=name,

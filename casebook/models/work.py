@@ -34,6 +34,7 @@ class Job(Base):
     run_after: Mapped[datetime] = mapped_column(Utc)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     crashes: Mapped[int] = mapped_column(Integer, default=0)  # the child died or was killed at its deadline
+    crashed_at: Mapped[datetime | None] = mapped_column(Utc)
     interruptions: Mapped[int] = mapped_column(Integer, default=0)  # a claim ended without a word
     alone: Mapped[bool] = mapped_column(Boolean, default=False)  # claimed last and by itself
     fence: Mapped[int] = mapped_column(Integer, default=0)  # grows with every claim; an old one changes nothing

@@ -1,0 +1,194 @@
+"""The patient's outcome: pure judgement over the answers for all photographs of a revision.
+
+One promise stands above the others: nothing is negative by absence. A missing, ungradable or unread eye is never taken
+for a healthy one, so ``referable`` is ``False`` only when both eyes have a photograph of grade 0 or 1.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from casebook import words
+from casebook.words import GRADED, REFERABLE_FROM, Attention, Gradability, Laterality, Reason
+
+UNSURE_BELOW = 0.6  # of the calibrated probability of the shown grade (ux U7)
+_URGENCY = {4: 0, 3: 1, 2: 2}  # ux U1
+_CANNOT_SAY = 3
+_NOT_DELIVERED = 4
+_DOUBTS = frozenset(Attention) - {Attention.REFERABLE, Attention.DELIVERY_FAILED}
+_ANSWERED_WITHOUT_GRADE = (Gradability.UNGRADABLE, Gradability.UNREADABLE, Gradability.PENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotographAnswer:
+    """What is known of one photograph; of several frames the worst."""
+
+    laterality: Laterality | None
+    laterality_contradicts: bool
+    gradability: Gradability
+    reason: Reason | None
+    grade: int | None
+    confidence: float | None
+    score: float | None = None
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether it carries a grade."""
+        return self.gradability in GRADED and self.grade is not None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a person should look at its grade."""
+        return self.is_graded and (self.gradability is Gradability.LIMITED or self.is_unsure)
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the network itself hesitates."""
+        return self.is_graded and self.confidence is not None and self.confidence < UNSURE_BELOW
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """What all photographs of one eye say together: the worst graded one decides."""
+
+    laterality: Laterality | None
+    deciding: PhotographAnswer | None  # none: no photograph is known to show this eye
+
+    @property
+    def grade(self) -> int | None:
+        """The eye's grade of 0 to 4, where it has one."""
+        return self.deciding.grade if self.deciding is not None and self.deciding.is_graded else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The patient level: what the worse eye says, and why a person must look."""
+
+    eyes: tuple[Eye, ...]  # right, left, then those of both or of unknown side where there are any
+    referable: bool | None  # none: cannot say
+    attention: frozenset[Attention]
+    urgency: int | None  # 0 is most urgent, none needs nobody
+
+    @property
+    def worse(self) -> Eye | None:
+        """The eye with the highest grade; the right one of two equals."""
+        graded = [eye for eye in self.eyes if eye.grade is not None]
+        return max(graded, key=lambda eye: eye.grade or 0, default=None)
+
+    @property
+    def grade(self) -> int | None:
+        """The grade of the worse eye, where any eye has one."""
+        return self.worse.grade if self.worse is not None else None
+
+
+def judge(
+    answers: Iterable[PhotographAnswer], *, conflicting_copy: bool = False, delivery_failed: bool = False
+) -> Outcome:
+    """Judge a patient by the worse eye.
+
+    What is not applicable does not count. A photograph of unknown side, or of both eyes at once, is graded and may make
+    the case referable, but satisfies no eye.
+
+    Args:
+        answers: one for each photograph of the revision, in any order.
+        conflicting_copy: other bytes arrived under the identifier of one of them.
+        delivery_failed: a result of the case did not reach its destination.
+
+    Returns:
+        Whether the worse eye is referable (grade 2 or worse), what needs a person, and how urgently (ux U1).
+    """
+    counted = [answer for answer in answers if answer.gradability is not Gradability.NOT_APPLICABLE]
+    sides: dict[Laterality | None, list[PhotographAnswer]] = {Laterality.RIGHT: [], Laterality.LEFT: []}
+    for side in (Laterality.BOTH, None):
+        if any(answer.laterality is side for answer in counted):
+            sides[side] = []
+    for answer in counted:
+        sides[answer.laterality].append(answer)
+    eyes = tuple(Eye(side, _deciding(photographs)) for side, photographs in sides.items())
+
+    referable = _referable(eyes)
+    attention = {attention for side, photographs in sides.items() for attention in _attention_of(side, photographs)}
+    if referable:
+        attention.add(Attention.REFERABLE)
+    if conflicting_copy:
+        attention.add(Attention.CONFLICTING_COPY)
+    if delivery_failed:
+        attention.add(Attention.DELIVERY_FAILED)
+    return Outcome(eyes, referable, frozenset(attention), _urgency(eyes, attention))
+
+
+def conclusion(outcome: Outcome) -> tuple[str, ...]:
+    """Say an outcome in sentences: the worse eye, each eye, what is missing, and that this is research."""
+    sentences = [words.outcome_sentence(outcome.referable, outcome.worse and outcome.worse.laterality, outcome.grade)]
+    for eye in outcome.eyes:
+        sentences += _eye_sentences(eye, is_only_known=len(outcome.eyes) == 2)
+    if Attention.LATERALITY_CONTRADICTION in outcome.attention:
+        sentences.append(words.CONTRADICTION_SENTENCE)
+    if outcome.referable is None:
+        sentences.append(words.NOT_NEGATIVE)
+    return (*sentences, words.RESEARCH_USE)
+
+
+def _deciding(photographs: list[PhotographAnswer]) -> PhotographAnswer | None:
+    graded = [answer for answer in photographs if answer.is_graded]
+    if graded:
+        # Of two with the same grade the better photograph speaks.
+        return max(graded, key=lambda answer: (answer.grade, not answer.is_doubtful, answer.confidence or 0.0))
+    for gradability in _ANSWERED_WITHOUT_GRADE:
+        found = [answer for answer in photographs if answer.gradability is gradability]
+        if found:
+            return min(found, key=lambda answer: answer.reason or "")
+    return None
+
+
+def _referable(eyes: tuple[Eye, ...]) -> bool | None:
+    if any(eye.grade is not None and eye.grade >= REFERABLE_FROM for eye in eyes):
+        return True
+    right, left = eyes[:2]
+    return None if right.grade is None or left.grade is None else False
+
+
+def _attention_of(side: Laterality | None, photographs: list[PhotographAnswer]) -> set[Attention]:
+    found = set()
+    is_one_eye = side in (Laterality.RIGHT, Laterality.LEFT)
+    if is_one_eye and not photographs:
+        found.add(Attention.MISSING_EYE)
+    # Photographs whose side is not known may show different eyes, so a graded one does not stand for the others.
+    stands_for_all = is_one_eye and any(answer.is_graded for answer in photographs)
+    for answer in photographs:
+        if answer.gradability is Gradability.UNGRADABLE and not stands_for_all:
+            found.add(Attention.UNGRADABLE)
+        if answer.gradability is Gradability.UNREADABLE:  # nobody has looked at it, whatever the others show
+            failed = answer.reason is Reason.GRADING_FAILED
+            found.add(Attention.GRADING_FAILED if failed else Attention.UNGRADABLE)
+        if answer.is_doubtful:
+            found.add(Attention.UNCERTAIN)
+        if answer.laterality_contradicts:
+            found.add(Attention.LATERALITY_CONTRADICTION)
+        elif side is None:
+            found.add(Attention.UNKNOWN_LATERALITY)
+    return found
+
+
+def _urgency(eyes: tuple[Eye, ...], attention: set[Attention]) -> int | None:
+    worst = max((eye.grade for eye in eyes if eye.grade is not None), default=0)
+    if worst in _URGENCY:
+        return _URGENCY[worst]
+    if attention & _DOUBTS:
+        return _CANNOT_SAY
+    return _NOT_DELIVERED if Attention.DELIVERY_FAILED in attention else None
+
+
+def _eye_sentences(eye: Eye, *, is_only_known: bool) -> list[str]:
+    answer = eye.deciding
+    if answer is None:
+        return [words.missing_sentence(eye.laterality, others_arrived=not is_only_known)]
+    if answer.gradability is Gradability.PENDING:
+        return [words.pending_sentence(eye.laterality)]
+    if eye.grade is None:
+        return [words.ungradable_sentence(eye.laterality, answer.reason)]
+    sentences = [words.graded_sentence(eye.laterality, eye.grade)]
+    if answer.is_unsure:
+        sentences.append(words.uncertain_sentence(eye.laterality, eye.grade, answer.score))
+    if answer.gradability is Gradability.LIMITED:
+        sentences.append(words.limited_sentence(eye.laterality, answer.reason))
+    return sentences
