@@ -118,7 +118,9 @@ def judge(
 
 def conclusion(outcome: Outcome) -> tuple[str, ...]:
     """Say an outcome in sentences: the worse eye, each eye, what is missing, and that this is research."""
-    sentences = [words.outcome_sentence(outcome.referable, outcome.worse and outcome.worse.laterality, outcome.grade)]
+    worse = outcome.worse
+    side = worse.laterality if worse is not None else None
+    sentences = [words.outcome_sentence(outcome.referable, side, outcome.grade)]
     for eye in outcome.eyes:
         sentences += _eye_sentences(eye, is_only_known=len(outcome.eyes) == 2)
     if Attention.LATERALITY_CONTRADICTION in outcome.attention:
