@@ -1,1 +1,1 @@
-"""The networks' own definitions, one architecture a file; torch is imported only here, in training and in the CUDA runner."""
+"""The networks' own definitions, one architecture a file; torch is needed only here, in training and for CUDA."""

@@ -23,7 +23,7 @@ _STAGES = (
 _STEM, _HEAD = 32, 1280  # not scaled in the Lite variants
 
 
-class SameConv2d(nn.Conv2d):
+class SameConv2d(nn.Conv2d):  # type: ignore[misc]  # torch is followed nowhere
     """A convolution padded as TensorFlow does; explicit padding only where the stride asks for it."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
@@ -44,7 +44,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3)
 
 
-class _Separable(nn.Module):
+class _Separable(nn.Module):  # type: ignore[misc]  # torch is followed nowhere
     """First stage: depthwise, then pointwise."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
@@ -59,7 +59,7 @@ class _Separable(nn.Module):
         return self.bn2(self.conv_pw(x))
 
 
-class _Inverted(nn.Module):
+class _Inverted(nn.Module):  # type: ignore[misc]  # torch is followed nowhere
     """Expand, depthwise, project; added to its input where the shape stays."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
@@ -80,7 +80,7 @@ class _Inverted(nn.Module):
         return x + y if self.shortcut else y
 
 
-class EfficientNetLite(nn.Module):
+class EfficientNetLite(nn.Module):  # type: ignore[misc]  # torch is followed nowhere
     """The features of EfficientNet-Lite: (n, 3, size, size) to (n, 1280, size / 32, size / 32).
 
     Args:

@@ -20,7 +20,7 @@ class Backbone(Protocol):
         ...
 
 
-class Grader(nn.Module):
+class Grader(nn.Module):  # type: ignore[misc]  # torch is followed nowhere
     """A backbone with the grading head.
 
     Args:

@@ -1,0 +1,52 @@
+"""The commands: ``python -m training run|evaluate|export``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from casebook.errors import RetinaGateError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit code: 0 done, 2 asked wrongly."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except RetinaGateError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="fit a network by a recipe")
+    run.add_argument("recipe", help="name of a recipe in training/recipes, or a TOML file")
+    run.add_argument("--data", type=Path, required=True, help="folder with labels.csv and the photographs")
+    run.add_argument("--weights", type=Path, help="safetensors to start from: ImageNet weights or a checkpoint")
+    run.add_argument("--out", type=Path, required=True, help="folder of the run, e.g. training-runs/compact")
+    run.add_argument("--resume", action="store_true", help="go on where the folder's checkpoint stands")
+    run.add_argument("--stop-after", type=_seconds, metavar="60m", help="begin no epoch that would end later")
+    run.set_defaults(command=_run)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    from training.loop import Run, fit
+    from training.recipe import load_recipe
+
+    asked = Run(options.data, options.out, options.weights, resume=options.resume, stop_after=options.stop_after)
+    print(fit(load_recipe(options.recipe), asked))
+
+
+def _seconds(text: str) -> float:
+    """Read a duration such as 90s, 60m or 2h."""
+    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
+    if unit is None:
+        raise argparse.ArgumentTypeError("a number with s, m or h is meant, e.g. 60m")
+    return float(text[:-1]) * unit
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Checkpoints without pickle: one safetensors file whose header holds the run's state as JSON, replaced atomically."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from casebook.errors import BadInput
+from inference.network.head import Grader
+from training.recipe import Recipe, parse_recipe
+
+NAME = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        epochs: finished epochs.
+        steps: finished optimizer steps.
+        recipe: the recipe's text; a resumed run must have the same.
+        weights: name of the start weights' file, or nothing.
+    """
+
+    epochs: int
+    steps: int
+    recipe: str
+    weights: str
+
+
+def average_of(network: Grader) -> dict[str, torch.Tensor]:
+    """Return a copy of a network's weights and statistics, to be averaged over the steps."""
+    return {key: value.detach().clone() for key, value in network.state_dict().items()}
+
+
+def save(
+    path: Path,
+    network: Grader,
+    average: dict[str, torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+) -> None:
+    """Write a checkpoint beside the old one, then put it in its place."""
+    tensors = {f"network.{key}": value for key, value in network.state_dict().items()}
+    tensors |= {f"average.{key}": value for key, value in average.items()}
+    for number, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{key}": value for key, value in moments.items()}
+    part = path.with_suffix(".part")
+    contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    save_file(contiguous, part, metadata={"progress": json.dumps(asdict(progress))})
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _open(path: Path) -> tuple[dict[str, torch.Tensor], Progress]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            progress = Progress(**json.loads(file.metadata()["progress"]))
+            return {key: file.get_tensor(key) for key in file.keys()}, progress  # noqa: SIM118 (not a dict)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"{path} is no checkpoint of ours.", "Give the checkpoint.safetensors of a run.") from error
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def restore(path: Path, network: Grader, optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], Progress]:
+    """Fill network and optimizer from a checkpoint.
+
+    Returns:
+        The averaged weights and how far the run had come.
+
+    Raises:
+        BadInput: the file is no checkpoint of ours.
+    """
+    tensors, progress = _open(path)
+    network.load_state_dict(_part(tensors, "network."))
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in _part(tensors, "optimizer.").items():
+        number, name = key.split(".", 1)
+        moments.setdefault(int(number), {})[name] = value
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    return _part(tensors, "average."), progress
+
+
+def load_average(path: Path) -> tuple[dict[str, torch.Tensor], Recipe, Progress]:
+    """Return the averaged weights of a checkpoint, its recipe and how far it came.
+
+    Raises:
+        BadInput: the file is no checkpoint of ours.
+        Misconfigured: its recipe is of another version of this program.
+    """
+    tensors, progress = _open(path)
+    return _part(tensors, "average."), parse_recipe(progress.recipe), progress

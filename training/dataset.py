@@ -1,0 +1,116 @@
+"""Photographs in memory: decoded and cut once, drawn in an order that seed and epoch decide."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+
+from inference.preprocess import Preprocessing, cut, normalise, prepare
+from inference.retina import Picture, find_circle
+from training.augment import CACHE_MARGIN, augmented
+from training.recipe import Augment
+from training.sources import Photograph
+
+
+def decode(path: Path) -> Picture:
+    """Decode a JPEG strictly to (H, W, 3) uint8 RGB, with the decoder of the service (rule P18).
+
+    Raises:
+        ValueError: it is damaged or no JPEG.
+    """
+    return np.asarray(simplejpeg.decode_jpeg(path.read_bytes(), colorspace="RGB"), dtype=np.uint8)
+
+
+class Crops:
+    """The retinas of many photographs, held in memory as uint8; photographs without a retina are left out.
+
+    Args:
+        folder: of the data.
+        photographs: to hold, in this order.
+        preprocessing: of the recipe.
+        fitting: with room around the retina for the augmentation; else exactly what the service would see.
+    """
+
+    def __init__(
+        self, folder: Path, photographs: list[Photograph], preprocessing: Preprocessing, *, fitting: bool
+    ) -> None:
+        self.preprocessing = preprocessing
+        self.photographs: list[Photograph] = []
+        self.left_out: list[Photograph] = []
+        crops = []
+        for photograph in photographs:
+            picture = decode(folder / photograph.path)
+            circle = find_circle(picture)
+            if circle is None:
+                self.left_out.append(photograph)
+                continue
+            room = round(preprocessing.size * CACHE_MARGIN / preprocessing.margin)
+            crops.append(
+                cut(picture, circle, room, CACHE_MARGIN) if fitting else prepare(picture, circle, preprocessing)
+            )
+            self.photographs.append(photograph)
+        self._crops = crops
+
+    def __len__(self) -> int:
+        return len(self._crops)
+
+    @property
+    def grades(self) -> npt.NDArray[np.float32]:
+        """The grades in order, (n,) float32."""
+        return np.array([photograph.grade for photograph in self.photographs], dtype=np.float32)
+
+    def plain(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return crops as the service sees them, (n, 3, size, size) float32."""
+        return np.concatenate([normalise(self._crops[position], self.preprocessing) for position in positions])
+
+    def varied(
+        self, positions: npt.NDArray[np.int64], how: Augment, key: tuple[int, int, int]
+    ) -> npt.NDArray[np.float32]:
+        """Return augmented crops, (n, 3, size, size) float32.
+
+        Args:
+            positions: which photographs.
+            how: the recipe's augmentation.
+            key: seed, epoch and the number of the first draw: the same key gives the same pixels, so that a resumed
+                run is the run it resumes.
+        """
+        seed, epoch, first = key
+        varied = [
+            augmented(self._crops[position], self.preprocessing, how, np.random.default_rng((seed, epoch, first + i)))
+            for i, position in enumerate(positions)
+        ]
+        return np.concatenate([normalise(crop, self.preprocessing) for crop in varied])
+
+
+def draw(
+    photographs: list[Photograph], sources: dict[str, float], balance: float, draws: int, key: tuple[int, int]
+) -> npt.NDArray[np.int64]:
+    """Draw the photographs of one epoch.
+
+    Systematic: a photograph whose weight says 1.4 draws comes once or twice, never five times.
+
+    Args:
+        photographs: to draw from.
+        sources: weight of each source, relative to its number of photographs; an unnamed source has 1.
+        balance: 0 draws grades as they are, 1 draws all grades of a source alike often.
+        draws: how many.
+        key: seed and epoch.
+
+    Returns:
+        (draws,) positions in random order.
+    """
+    counts = Counter((photograph.source, photograph.grade) for photograph in photographs)
+    raw = np.array([counts[photograph.source, photograph.grade] ** -balance for photograph in photographs])
+    source = np.array([photograph.source for photograph in photographs])
+    weights = np.zeros(len(photographs))
+    for name in sorted(set(source)):
+        theirs = source == name
+        weights[theirs] = raw[theirs] / raw[theirs].sum() * theirs.sum() * sources.get(name, 1.0)
+    random = np.random.default_rng(key)
+    shuffled = random.permutation(len(photographs))
+    ends = np.cumsum(weights[shuffled])
+    marks = (np.arange(draws) + random.random()) * ends[-1] / draws
+    chosen = shuffled[np.minimum(np.searchsorted(ends, marks, side="right"), len(photographs) - 1)]
+    return np.asarray(random.permutation(chosen), dtype=np.int64)
