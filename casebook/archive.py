@@ -92,10 +92,10 @@ class Archive:
             os.close(descriptor)
         name = uuid.uuid4().hex
         folder = self.objects / name[:2] / name[2:4]
-        if not folder.is_dir():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_folder(folder.parent)
-            _sync_folder(self.objects)
+        for level in (folder.parent, folder):
+            if not level.is_dir():
+                level.mkdir(mode=0o700, exist_ok=True)
+                _sync_folder(level.parent)
         target = folder / f"{name}{suffix}"
         part.rename(target)
         failpoints.point("after_rename")

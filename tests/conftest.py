@@ -1,6 +1,6 @@
-"""What every test may ask for: a casebook on both engines, an archive, a clock moved by hand, and the programs beside us.
+"""What every test may ask for: a casebook on both engines, a clock moved by hand, and the programs beside us.
 
-A program or data set that is missing is named at the end of the run; with ``RETINAGATE_DEMAND_PEERS=1`` it fails instead.
+A program or data set that is missing is named at the end of the run; with ``DEMAND_PEERS=1`` it fails instead.
 """
 
 import os
@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from casebook.archive import Archive
 from casebook.clock import Clock
+from casebook.database import Database
 
 ROOT = Path(__file__).resolve().parent.parent
 MISSING: pytest.StashKey[dict[str, str]] = pytest.StashKey()
@@ -24,6 +26,7 @@ PROGRAMS = {
     "storescp": ("/usr/bin/storescp", "dcmtk"),
     "dcmsend": ("/usr/bin/dcmsend", "dcmtk"),
     "dcmcjpeg": ("/usr/bin/dcmcjpeg", "dcmtk"),
+    "dcmcjpls": ("/usr/bin/dcmcjpls", "dcmtk"),
     "dcmcrle": ("/usr/bin/dcmcrle", "dcmtk"),
     "dcmconv": ("/usr/bin/dcmconv", "dcmtk"),
     "dsrdump": ("/usr/bin/dsrdump", "dcmtk"),
@@ -63,7 +66,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def _absent(config: pytest.Config, name: str, remedy: str) -> None:
     config.stash[MISSING][name] = remedy
-    if os.environ.get("RETINAGATE_DEMAND_PEERS") == "1":
+    if os.environ.get("DEMAND_PEERS") == "1":
         pytest.fail(f"{name} is missing and demanded here: {remedy}", pytrace=False)
     pytest.skip(f"{name} is missing: {remedy}")
 
@@ -121,7 +124,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     import psycopg
 
-    server = os.environ.get("RETINAGATE_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/postgres")
+    server = os.environ.get("TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/postgres")
     name = f"retinagate_test_{uuid.uuid4().hex[:12]}"
     try:
         admin = psycopg.connect(server, autocommit=True, connect_timeout=3)
@@ -132,3 +135,20 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         admin.execute(f'CREATE DATABASE "{name}"')
         yield server.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Give an empty casebook on each engine in turn."""
+    database = Database(database_url)
+    database.create_schema()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    """Give an empty archive without a reserve."""
+    archive = Archive(tmp_path / "archive", reserve_mb=0)
+    archive.prepare("a-test-installation", is_new=True)
+    return archive

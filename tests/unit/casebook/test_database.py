@@ -17,14 +17,6 @@ NOW = datetime(2026, 3, 12, 8, 2, tzinfo=UTC)
 SHA = "a" * 64
 
 
-@pytest.fixture
-def database(database_url: str) -> Any:
-    database = Database(database_url)
-    database.create_schema()
-    yield database
-    database.close()
-
-
 def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

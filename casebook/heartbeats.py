@@ -1,0 +1,55 @@
+"""Signs of life of the parts: that they turn, that they are ready, and when they last got something done (R21)."""
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from casebook.models import Heartbeat
+
+STALE_AFTER = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How a part is: ready or not, and why not in one sentence."""
+
+    part: str
+    ready: bool
+    detail: str
+    fresh: bool
+    progress_at: datetime
+
+
+def beat(t: Session, part: str, now: datetime, *, ready: bool, detail: str = "", progressed: bool = True) -> None:
+    """Write a part's sign of life.
+
+    Args:
+        part: its name, such as ``listener`` or ``grade``.
+        progressed: whether it got something done since the last beat, or had nothing to do.
+    """
+    row = t.get(Heartbeat, part)
+    if row is None:
+        row = Heartbeat(part=part, progress_at=now)
+        t.add(row)
+    row.host, row.pid = socket.gethostname(), os.getpid()
+    row.ready, row.detail, row.beat_at = ready, detail, now
+    if progressed:
+        row.progress_at = now
+
+
+def pulses(t: Session, now: datetime) -> dict[str, Pulse]:
+    """Return how every part is that ever lived."""
+    return {
+        row.part: Pulse(row.part, row.ready, row.detail, row.beat_at > now - STALE_AFTER, row.progress_at)
+        for row in t.scalars(select(Heartbeat))
+    }
+
+
+def forget(t: Session) -> None:
+    """Forget all parts, when a process that owns the whole casebook starts anew."""
+    for row in t.scalars(select(Heartbeat)):
+        t.delete(row)
