@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from casebook import jobs
 from casebook.archive import Stored, register
@@ -22,6 +22,7 @@ from casebook.models import (
     File,
     FileKind,
     Grading,
+    Heatmap,
     Job,
     Photograph,
     Report,
@@ -194,16 +195,32 @@ def photographs_of(t: Session, revision: Revision) -> list[Photograph]:
     )
 
 
-def current_gradings(t: Session, photographs: list[Photograph]) -> dict[int, list[Grading]]:
-    """Return the gradings that count, by photograph and in the order of their frames."""
+def current_gradings(
+    t: Session, photographs: list[Photograph], *, with_pictures: bool = False
+) -> dict[int, list[Grading]]:
+    """Return the gradings that count, by photograph and in the order of their frames.
+
+    Args:
+        with_pictures: load their bundle and heat-map too.
+    """
     found: dict[int, list[Grading]] = {photograph.id: [] for photograph in photographs}
-    for grading in t.scalars(
+    query = (
         select(Grading)
         .where(Grading.photograph_id.in_(found), Grading.superseded_at.is_(None))
         .order_by(Grading.photograph_id, Grading.frame)
-    ):
+    )
+    if with_pictures:
+        heatmap = selectinload(Grading.heatmap)
+        query = query.options(selectinload(Grading.bundle), heatmap.selectinload(Heatmap.layer_file))
+    for grading in t.scalars(query):
         found[grading.photograph_id].append(grading)
     return found
+
+
+def worst(gradings: list[Grading]) -> Grading | None:
+    """Return the grading of several frames that counts: the worst graded one, or none."""
+    graded = [grading for grading in gradings if grading.grade is not None]
+    return max(graded, key=lambda grading: (grading.grade, grading.score), default=None)
 
 
 def answers(t: Session, photographs: list[Photograph]) -> list[PhotographAnswer]:
@@ -211,16 +228,16 @@ def answers(t: Session, photographs: list[Photograph]) -> list[PhotographAnswer]
     gradings = current_gradings(t, photographs)
     judged = []
     for photograph in photographs:
-        graded = [grading for grading in gradings[photograph.id] if grading.grade is not None]
-        worst = max(graded, key=lambda grading: (grading.grade, grading.score), default=None)
+        counts = worst(gradings[photograph.id])
         judged.append(
             PhotographAnswer(
                 laterality=photograph.laterality,
                 laterality_contradicts=photograph.laterality_contradicts,
                 gradability=photograph.gradability,
                 reason=photograph.reason,
-                grade=worst.grade if worst else None,
-                confidence=worst.confidence if worst else None,
+                grade=counts.grade if counts else None,
+                confidence=counts.confidence if counts else None,
+                score=counts.score if counts else None,
             )
         )
     return judged

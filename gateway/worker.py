@@ -1,0 +1,158 @@
+"""Answers bells: claims jobs of a kind until none is left, keeps their leases alive, and hands each to its station."""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from casebook import jobs
+from casebook.errors import LostLease, RetinaGateError, Unavailable
+from casebook.jobs import Claim
+from casebook.telemetry import JOB_ATTEMPTS
+from casebook.words import JobKind
+from gateway.house import House
+
+log = logging.getLogger(__name__)
+
+RENEW_EVERY = 15.0
+# A job that fails in a way nobody foresaw is tried again, ever more slowly, and never lost.
+FIRST_DELAY, LONGEST_DELAY = 1.0, 300.0
+
+
+class Station(Protocol):
+    """Does the whole job of a claim, and finishes, postpones or crashes it itself."""
+
+    kind: JobKind
+
+    def work(self, claim: Claim) -> None:
+        """Do the job."""
+
+    def is_ready(self) -> bool:
+        """Say whether a job could be done now."""
+
+
+class Worker:
+    """The stations of one process and the jobs in their hands.
+
+    Args:
+        house: database and clock.
+        stations: who does which kind.
+    """
+
+    def __init__(self, house: House, stations: list[Station]) -> None:
+        self._house = house
+        self._stations = {station.kind: station for station in stations}
+        self._lanes = {kind: _Lane() for kind in self._stations if kind is not JobKind.DELIVER}
+        self._in_hand: dict[int, Claim] = {}
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._claims = 0
+        self.stopping = threading.Event()
+
+    def answer(self, kind: JobKind) -> None:
+        """Work until nothing of this kind is left; one thread a kind, but one a destination for deliveries."""
+        station = self._stations.get(kind)
+        if station is None:
+            return
+        lane = self._lanes.get(kind)
+        if lane is None:
+            self._work_until_nothing_is_left(station)
+            return
+        lane.wanted = True
+        # Who comes while another works leaves the wish behind, and the other looks once more before it goes.
+        while lane.wanted and lane.lock.acquire(blocking=False):
+            try:
+                lane.wanted = False
+                self._work_until_nothing_is_left(station)
+            finally:
+                lane.lock.release()
+
+    def renew_leases(self) -> None:
+        """Keep every lease in hand alive; call it every ``RENEW_EVERY`` seconds."""
+        with self._lock:
+            in_hand = list(self._in_hand.values())
+        for claim in in_hand:
+            try:
+                with self._house.database.transaction() as t:
+                    jobs.renew(t, claim, self._house.clock.now())
+            except (LostLease, Unavailable) as error:
+                log.warning("a lease was not renewed", extra={"job": claim.id, "error": str(error)})
+
+    def busy(self) -> bool:
+        """Say whether a job is in hand."""
+        with self._lock:
+            return bool(self._in_hand)
+
+    def wait_until_idle(self, timeout: float) -> bool:
+        """Wait that many seconds for the jobs in hand to end."""
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._in_hand, timeout)
+
+    def _work_until_nothing_is_left(self, station: Station) -> None:
+        while not self.stopping.is_set() and station.is_ready():
+            try:
+                claim = self._claim(station.kind)
+            except Unavailable as error:
+                log.warning("no job claimed", extra={"kind": station.kind, "error": str(error)})
+                return
+            if claim is None:
+                return
+            with self._holding(claim):
+                self._work(station, claim)
+
+    def _claim(self, kind: JobKind) -> Claim | None:
+        now = self._house.clock.now()
+        with self._house.database.transaction() as t:
+            if kind is JobKind.GRADE and jobs.worker_is_ill(t, now):
+                log.error("too many photographs crashed the decoder lately, grading pauses", extra={"kind": kind})
+                return None
+            self._claims += 1
+            return jobs.claim(t, kind, self._owner, now, oldest=self._claims % jobs.OLDEST_EVERY == 0)
+
+    @contextmanager
+    def _holding(self, claim: Claim) -> Iterator[None]:
+        with self._lock:
+            self._in_hand[claim.id] = claim
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._in_hand.pop(claim.id, None)
+                self._idle.notify_all()
+
+    def _work(self, station: Station, claim: Claim) -> None:
+        try:
+            station.work(claim)
+        except LostLease:
+            log.warning("another worker took the job over", extra={"job": claim.id, "kind": claim.kind})
+            outcome = "lost"
+        except RetinaGateError as error:
+            outcome = self._put_off(claim, str(error))
+        except Exception as error:  # the worker is a border: one job must not end the others
+            log.exception("a job failed in a way nobody foresaw", extra={"job": claim.id, "kind": claim.kind})
+            outcome = self._put_off(claim, f"{type(error).__name__} in the {claim.kind} station")
+        else:
+            outcome = "done"
+        JOB_ATTEMPTS.labels(str(claim.kind), outcome).inc()
+
+    def _put_off(self, claim: Claim, error: str) -> str:
+        delay = jobs.back_off(claim.attempts, FIRST_DELAY, LONGEST_DELAY)
+        try:
+            with self._house.database.transaction() as t:
+                jobs.postpone(t, claim, self._house.clock.now(), error=error, delay=delay)
+        except (LostLease, Unavailable):
+            return "lost"  # the lease runs out and the sweep gives the job back
+        log.warning("a job was put off", extra={"job": claim.id, "kind": claim.kind, "error": error})
+        return "postponed"
+
+
+class _Lane:
+    """One kind's way through: who works, and whether somebody asked meanwhile."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.wanted = False
