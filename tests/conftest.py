@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import private_postgresql
+import psycopg
 import pytest
 
 from casebook.archive import Archive
@@ -116,25 +118,38 @@ def clock() -> HandClock:
     return HandClock()
 
 
+@pytest.fixture(scope="session")
+def postgresql_server(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a server that lets us make databases: the machine's, or a private one."""
+    url = os.environ.get("TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/postgres")
+    try:
+        psycopg.connect(url, connect_timeout=3).close()
+    except psycopg.OperationalError:
+        if private_postgresql.binaries() is None:
+            _absent(pytestconfig, "PostgreSQL", "apt-get install postgresql")
+        with private_postgresql.server(tmp_path_factory.mktemp("postgresql")) as private:
+            yield private
+    else:
+        yield url
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """Give the URL of an empty PostgreSQL database of its own."""
+    name = f"retinagate_test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgresql_server, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        yield postgresql_server.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Give the URL of an empty database of its own, on each engine in turn."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'casebook.sqlite3'}"
-        return
-    import psycopg
-
-    server = os.environ.get("TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/postgres")
-    name = f"retinagate_test_{uuid.uuid4().hex[:12]}"
-    try:
-        admin = psycopg.connect(server, autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError:
-        _absent(request.config, "PostgreSQL", "apt-get install postgresql")
-        raise AssertionError from None
-    with admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-        yield server.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        return f"sqlite:///{tmp_path / 'casebook.sqlite3'}"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
 
 
 @pytest.fixture
