@@ -1,1 +1,1 @@
-"""Takes DICOM objects from cameras and PACS: nothing is answered Success before it is safe on disk and in the casebook."""
+"""Takes DICOM objects from cameras and PACS; Success is answered when they are safe on disk and in the casebook."""

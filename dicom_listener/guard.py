@@ -1,0 +1,366 @@
+"""Bounds what an association may do to us: the only module that touches pynetdicom 3.0.4's internals.
+
+Left alone, that library takes any PDU length, waits without end inside a PDU, keeps every fragment in memory, chooses
+the service by the command instead of the context, and dies at a write error (security.md W2-W13, reliability.md M11).
+An association made here gets a socket that bounds every PDU, a DIMSE provider that checks every fragment and writes
+data sets to a spool, and a check of each command against its context. The parts are put in by changing the class of
+what the library made. Tests fail when the names used here move, or when the stock server no longer needs this.
+"""
+
+import contextlib
+import logging
+import socket
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from pynetdicom import evt
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_primitives import C_CANCEL, C_ECHO, C_STORE
+from pynetdicom.dul import DULServiceProvider
+from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+
+from casebook import telemetry
+from casebook.clock import Clock
+from casebook.errors import BadInput
+from dicom_listener.association_request import HEADER, REQUEST_TYPE, Abort
+from dicom_listener.contexts import VERIFICATION
+from dicom_listener.fragments import Fragments, Violation
+from dicom_listener.limits import Limits
+from dicom_listener.receive import Announced
+from dicom_listener.room import Room
+from dicom_listener.spool import Spool
+from dicom_listener.statuses import Status
+from dicom_listener.wire import read_exactly
+
+log = logging.getLogger(__name__)
+
+_P_DATA = 0x04
+_PDU_TYPES = range(0x01, 0x08)
+_INVALID_PDU = "Evt19"  # PS3.8 table 9-10: the state machine answers A-ABORT in every state
+_ABORT_SECONDS = 1.0
+
+
+class Reception(Protocol):
+    """Who takes the objects."""
+
+    def open(self, announced: Announced) -> Spool:
+        """Give what an announced object is written to."""
+
+    def abandon(self, spool: Spool) -> None:
+        """Remove what is left of an object that will get no answer any more."""
+
+
+class Keeper(Protocol):
+    """The server an association came in by."""
+
+    reception: Reception
+    room: Room[socket.socket]
+    limits: Limits
+    clock: Clock
+
+
+def associate(
+    server: ThreadedAssociationServer, connection: socket.socket, address: Any, host: str, first: bytes
+) -> None:
+    """Start the association of a request that was judged and has a slot.
+
+    Args:
+        server: a server that is also a ``Keeper``.
+        connection: its socket.
+        address: the peer's address as the socket gave it.
+        host: the address its slot was taken for.
+        first: the A-ASSOCIATE-RQ.
+    """
+    try:
+        _GuardedHandler(connection, address, server, host, first)
+    except BaseException:
+        cast(Keeper, server).room.give_slot(host)
+        raise
+
+
+def register(ae: ApplicationEntity, server: ThreadedAssociationServer) -> None:
+    """Let an application entity know its server, as its own ``start_server`` does; ``shutdown`` looks for it there."""
+    ae._servers.append(server)  # noqa: SLF001
+
+
+def count(outcome: str) -> None:
+    """Count what became of a connection or an association."""
+    telemetry.ASSOCIATIONS.labels(outcome=outcome).inc()
+
+
+class _GuardedHandler(RequestHandler):
+    """Makes an association whose first PDU is already in hand."""
+
+    def __init__(self, request: socket.socket, address: Any, server: Any, host: str, first: bytes) -> None:
+        self._host = host
+        self._first = first
+        super().__init__(request, address, server)
+
+    def handle(self) -> None:
+        """Start it."""
+        association: Any = self._create_association()
+        association.__class__ = GuardedAssociation
+        association.guard(self.server, self._host, self._first)
+        association.start()
+
+
+class GuardedAssociation(Association):
+    """An association whose commands must fit their context, and which leaves nothing behind."""
+
+    keeper: Keeper
+    keeper_host: str
+    strange_requests: int
+    dimse: "_GuardedDimse"
+
+    def guard(self, keeper: Keeper, host: str, first: bytes) -> None:
+        """Put the guarded parts into what the library made."""
+        self.keeper = keeper
+        self.keeper_host = host
+        self.strange_requests = 0
+        # The library's log handlers print whole messages.
+        for event in (evt.EVT_DIMSE_RECV, evt.EVT_DIMSE_SENT, evt.EVT_PDU_RECV, evt.EVT_PDU_SENT):
+            for handler in list(cast(list[Any], self.get_handlers(event))):
+                self.unbind(event, handler[0])
+        self.dimse.__class__ = _GuardedDimse
+        self.dimse.guard(self)
+        self.dul.__class__ = _GuardedDul
+        self.dul.daemon = True  # a stuck one must not keep the process from ending
+        connection: Any = self.dul.socket
+        connection.__class__ = _GuardedSocket
+        connection.guard(self, first)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an object is arriving, waiting for its turn or being answered."""
+        return bool(self.dimse.spools)
+
+    def run(self) -> None:
+        """Serve, then leave nothing behind."""
+        try:
+            super().run()
+        finally:
+            self.dimse.abandon_all()
+            self.keeper.room.give_slot(self.keeper_host)
+
+    def send_away(self) -> None:
+        """Abort without waiting; the association then ends by itself."""
+        self.abort(block=False)
+
+    def _serve_request(self, msg: Any, context_id: int) -> None:
+        """Serve a message only if its command fits the context it came in; the library looks at the command alone."""
+        if isinstance(msg, C_CANCEL) or msg.MessageIDBeingRespondedTo is not None:
+            return  # there is nothing to cancel, and nobody was asked
+        try:
+            if not msg.is_valid_request:
+                self.abort()
+                return
+            refusal = _misfit(msg, self._accepted_cx[context_id])
+            if refusal is None:
+                super()._serve_request(msg, context_id)
+            else:
+                self._refuse(msg, context_id, refusal)
+        finally:
+            self.dimse.served(getattr(msg, "DataSet", None))
+
+    def _refuse(self, msg: Any, context_id: int, status: Status) -> None:
+        if status is Status.UNRECOGNISED_OPERATION:
+            self.strange_requests += 1
+            if self.strange_requests > 1:
+                self.abort()
+                return
+        telemetry.STORE_REQUESTS.labels(status=f"{status:04X}").inc()
+        response = type(msg)()
+        response.MessageID = response.MessageIDBeingRespondedTo = msg.MessageID
+        response.Status = int(status)
+        for theirs, ours in (
+            ("AffectedSOPClassUID", "AffectedSOPClassUID"),
+            ("RequestedSOPClassUID", "AffectedSOPClassUID"),
+            ("AffectedSOPInstanceUID", "AffectedSOPInstanceUID"),
+            ("RequestedSOPInstanceUID", "AffectedSOPInstanceUID"),
+        ):
+            if getattr(msg, theirs, None) is not None and hasattr(response, ours):
+                setattr(response, ours, getattr(msg, theirs))
+        self.dimse.send_msg(response, context_id)
+
+
+class _GuardedDul(DULServiceProvider):
+    """A reactor whose failure ends its own association and nothing else."""
+
+    def run(self) -> None:
+        """Run, and close the connection when the library breaks over what a peer sent."""
+        try:
+            super().run()
+        except Exception as error:  # noqa: BLE001 - its parsers raise anything, with a peer's data in the text
+            log.warning("an association broke", extra={"error": type(error).__name__})
+            count("broken")
+            with contextlib.suppress(OSError, AttributeError):
+                cast(Any, self.socket).socket.shutdown(socket.SHUT_RDWR)
+
+
+class _GuardedDimse(DIMSEServiceProvider):
+    """Checks every fragment of a message and hands its data set to a spool."""
+
+    association: GuardedAssociation
+    fragments: Fragments | None
+    spools: set[Spool]
+
+    def guard(self, association: GuardedAssociation) -> None:
+        """Begin, with no message under way."""
+        self.association = association
+        self.fragments = None
+        self.spools = set()
+
+    @property
+    def due(self) -> float:
+        """When the message under way must be complete."""
+        fragments = self.fragments
+        return float("inf") if fragments is None else fragments.due
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """Take the fragments of a P-DATA one by one, and abort at the first that is wrong."""
+        try:
+            for context_id, data in primitive.presentation_data_value_list:
+                self._take(context_id, data)
+        except Exception as error:  # noqa: BLE001 - the library's parsers raise anything that bytes can cause
+            log.info("association aborted", extra={"error": type(error).__name__})
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Abort the association and drop the message under way."""
+        count("aborted")
+        self.fragments = None
+        self.message = None
+        self.dul.event_queue.put(_INVALID_PDU)
+
+    def served(self, data_set: object) -> None:
+        """Forget the spool of a message that was served."""
+        if isinstance(data_set, Spool):
+            self.spools.discard(data_set)
+            self.association.keeper.reception.abandon(data_set)
+
+    def abandon_all(self) -> None:
+        """Remove what is left when the association has ended."""
+        while self.spools:
+            self.association.keeper.reception.abandon(self.spools.pop())
+
+    def _take(self, context_id: int, data: bytes) -> None:
+        keeper = self.association.keeper
+        if context_id not in self.association._accepted_cx:  # noqa: SLF001
+            raise Violation
+        fragments = self.fragments
+        if fragments is None:
+            fragments = self.fragments = Fragments(keeper.limits, keeper.clock.monotonic())
+        was_complete = fragments.is_command_complete
+        fragments.take(context_id, data)
+        single = P_DATA()
+        single.presentation_data_value_list = [[context_id, data]]  # type: ignore[list-item]
+        super().receive_primitive(single)
+        if self.message is None:
+            self.fragments = None
+        elif fragments.is_c_store and not was_complete:
+            self.message.data_set = cast(BytesIO, self._spool(context_id))
+
+    def _spool(self, context_id: int) -> Spool:
+        """Give what stands in where the library would collect the data set that follows the command."""
+        context = self.association._accepted_cx[context_id]  # noqa: SLF001
+        command = cast(Any, self.message).command_set
+        announced = Announced(
+            sop_class_uid=str(command.get("AffectedSOPClassUID", "")),
+            sop_instance_uid=str(command.get("AffectedSOPInstanceUID", "")),
+            transfer_syntax_uid=str(context.transfer_syntax[0]),
+        )
+        if announced.sop_class_uid == context.abstract_syntax != VERIFICATION:
+            spool = self.association.keeper.reception.open(announced)
+        else:  # it will be refused; its bytes are swallowed
+            spool = Spool(Path(), b"", refusal=BadInput("The command does not fit its context."))
+        self.spools.add(spool)
+        return spool
+
+
+class _GuardedSocket(AssociationSocket):
+    """Reads PDUs within bounds of size and time, and not at all while a message waits to be served."""
+
+    association: GuardedAssociation
+    first: bytes
+    body_due: float | None
+
+    def guard(self, association: GuardedAssociation, first: bytes) -> None:
+        """Begin with the PDU that was read before there was an association."""
+        self.association = association
+        self.first = first
+        self.body_due = None  # between a PDU's header and its body: when the last byte must be here
+
+    @property
+    def ready(self) -> bool:
+        """Whether a PDU may be read now."""
+        if self.first:
+            return True
+        if self.socket is None or not self._is_connected:
+            return False
+        dimse = self.association.dimse
+        if not dimse.msg_queue.empty():
+            return False  # TCP then holds the sender back, and what waits here stays one message
+        if self.association.keeper.clock.monotonic() > dimse.due:
+            dimse.give_up()
+            return False
+        return super().ready
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Read a PDU's header, or its body: the library asks for each in turn. Fewer bytes: the peer is gone."""
+        if self.first:
+            data, self.first = bytearray(self.first[:nr_bytes]), self.first[nr_bytes:]
+            return data
+        keeper = self.association.keeper
+        now = keeper.clock.monotonic
+        is_header = self.body_due is None
+        due = min(self.body_due or now() + keeper.limits.pdu_seconds, self.association.dimse.due)
+        try:
+            data = read_exactly(cast(socket.socket, self.socket), nr_bytes, lambda: due - now())
+        except TimeoutError:
+            self._abort(Abort.NOT_SPECIFIED)
+            raise
+        self.body_due = due if is_header else None
+        if is_header and len(data) == HEADER.size:
+            self._check(data)
+        return data
+
+    def send(self, bytestream: bytes) -> None:
+        """Send, but not for ever to a peer that does not read."""
+        if self.socket is not None:
+            self.socket.settimeout(self.association.keeper.limits.send_seconds)
+            super().send(bytestream)
+
+    def _check(self, header: bytearray) -> None:
+        limits = self.association.keeper.limits
+        kind, length = HEADER.unpack(header)
+        if kind not in _PDU_TYPES:
+            self._abort(Abort.UNRECOGNIZED_PDU)
+            raise ConnectionAbortedError
+        most = {_P_DATA: limits.pdu_bytes, REQUEST_TYPE: limits.request_bytes}.get(kind, limits.other_pdu_bytes)
+        if length > most:
+            self._abort(Abort.INVALID_PARAMETER)
+            raise ConnectionAbortedError
+
+    def _abort(self, reason: Abort) -> None:
+        """Send an A-ABORT past the state machine, which is then told that the connection is closed."""
+        count("aborted")
+        with contextlib.suppress(OSError):
+            connection = cast(socket.socket, self.socket)
+            connection.settimeout(_ABORT_SECONDS)
+            connection.sendall(reason.pdu)
+
+
+def _misfit(msg: Any, context: PresentationContext) -> Status | None:
+    """Say why a request does not fit the context it came in."""
+    fits = msg.AffectedSOPClassUID == context.abstract_syntax if isinstance(msg, (C_ECHO, C_STORE)) else False
+    is_offered = isinstance(msg, C_ECHO if context.abstract_syntax == VERIFICATION else C_STORE)
+    if fits and is_offered:
+        return None
+    if isinstance(msg, (C_ECHO, C_STORE)) and not fits:
+        return Status.SOP_CLASS_NOT_SUPPORTED
+    return Status.UNRECOGNISED_OPERATION

@@ -1,0 +1,262 @@
+"""The story of one object, from the command that announces it to the answer: bytes, file, rows, commit, 0x0000 (R1).
+
+Every step may fail, and then the earlier ones are undone; only what is durable is answered Success.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dsutils import create_file_meta, encode_file_meta
+from pynetdicom.events import Event
+
+from casebook import cases, failpoints, telemetry
+from casebook.archive import Archive, Stored
+from casebook.cases import Arrival, Arrived
+from casebook.clock import Clock
+from casebook.database import Database
+from casebook.errors import BadInput, Refused, Unavailable
+from casebook.uids import derived_uid
+from casebook.words import JobKind
+from dicom_listener import header
+from dicom_listener.callers import SELF_TEST, Callers, plain_host
+from dicom_listener.contexts import DEFLATED
+from dicom_listener.in_flight import InFlight
+from dicom_listener.limits import Limits
+from dicom_listener.spool import Spool
+from dicom_listener.statuses import STORED, Answer, NotAsAnnounced, Status, answer_to
+from dicom_listener.values import is_uid
+
+log = logging.getLogger(__name__)
+
+IMPLEMENTATION_CLASS_UID = derived_uid("implementation class")
+IMPLEMENTATION_VERSION = "RETINAGATE"
+_PREAMBLE = b"\0" * 128 + b"DICM"
+
+Ring = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What the command of a C-STORE says of the object that follows, and the context it comes in."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A complete C-STORE: what was announced, its bytes (none when there was no data set), and who sent it."""
+
+    announced: Announced
+    spool: Spool | None
+    calling_ae: str
+    host: str
+    passcode: bytes | None = None  # of the user identity, if the caller gave one
+
+
+class Bell:
+    """Rings from a thread of its own: a broker that hangs must not hold the answer a camera waits for (R11).
+
+    Rings while one is under way become one; a lost ring costs one round of the sweep.
+    """
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._due = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="listener-bell", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def due(self) -> None:
+        """Ask for a ring; returns at once."""
+        self._due.set()
+
+    def stop(self) -> None:
+        """End, without waiting for a ring that hangs."""
+        self._stopped = True
+        self._due.set()
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        while True:
+            self._due.wait()
+            self._due.clear()
+            if self._stopped:
+                return
+            try:
+                self._ring(JobKind.GRADE.value)
+            except Exception:  # the border of the ring: the rows stand, the sweep finds them
+                log.warning("the bell could not be rung", exc_info=True)
+
+
+class Receiver:
+    """Takes objects into archive and casebook.
+
+    Args:
+        database: the casebook.
+        archive: the files.
+        clock: for what is written down and for the time an object may take.
+        callers: who proves to be the self-test.
+        bell: is rung for every new object.
+        limits: how long keeping may take.
+    """
+
+    def __init__(
+        self, database: Database, archive: Archive, clock: Clock, callers: Callers, bell: Bell, limits: Limits
+    ) -> None:
+        self._database = database
+        self._archive = archive
+        self._clock = clock
+        self._callers = callers
+        self._bell = bell
+        self._limits = limits
+        self.in_flight = InFlight()
+
+    def open(self, announced: Announced) -> Spool:
+        """Make room for an object before its first byte; what will be refused is swallowed, not written."""
+        refusal = self._refusal(announced)
+        head = b"" if refusal else _head(announced)
+        spool: Spool
+
+        def look(beginning: bytes) -> bool:
+            study = header.study_of(beginning, announced.transfer_syntax_uid)
+            if study is not None:
+                self.in_flight.belongs_to(spool, study)
+            return study is not None
+
+        sees = None if announced.transfer_syntax_uid == DEFLATED else look
+        spool = Spool(self._archive.incoming, head, look=sees, refusal=refusal)
+        self.in_flight.begin(spool)
+        return spool
+
+    def abandon(self, spool: Spool) -> None:
+        """Leave nothing behind of an object that will not be answered any more."""
+        spool.discard()
+        self.in_flight.end(spool)
+
+    def on_c_store(self, event: Event) -> Dataset:
+        """Answer pynetdicom's event of a C-STORE."""
+        request = cast(C_STORE, event.request)
+        caller = event.assoc.requestor
+        identity = caller.user_identity
+        offer = Offer(
+            announced=Announced(
+                sop_class_uid=str(request.AffectedSOPClassUID),
+                sop_instance_uid=str(request.AffectedSOPInstanceUID),
+                transfer_syntax_uid=str(event.context.transfer_syntax),
+            ),
+            spool=request.DataSet if isinstance(request.DataSet, Spool) else None,
+            calling_ae=caller.ae_title.strip(),
+            host=plain_host(caller.address),
+            passcode=identity.secondary_field if identity else None,
+        )
+        return self.answer(offer).data_set()
+
+    def answer(self, offer: Offer) -> Answer:
+        """Take an object, or say why not; never raises, for pynetdicom would answer with a status of its own."""
+        began = self._clock.monotonic()
+        arrived = None
+        try:
+            arrived = self._take(offer, began)
+            answer = STORED
+        except BaseException as error:  # noqa: BLE001 - the border of C-STORE: whatever happens has a status
+            answer = answer_to(error)
+            _report(answer, error)
+        finally:
+            if offer.spool is not None:
+                self.abandon(offer.spool)
+        if arrived is Arrived.NEW:
+            self._bell.due()
+        telemetry.STORE_REQUESTS.labels(status=f"{answer.status:04X}").inc()
+        telemetry.STORE_SECONDS.observe(max(0.0, self._clock.monotonic() - began))
+        telemetry.STORE_BYTES.inc(offer.spool.received if offer.spool else 0)
+        if arrived is not None:
+            telemetry.OBJECTS.labels(kind=arrived.value).inc()
+        return answer
+
+    def _refusal(self, announced: Announced) -> Exception | None:
+        if not is_uid(announced.sop_instance_uid):
+            return BadInput("Affected SOP Instance UID is not a UID.")
+        try:
+            self._archive.check_reserve()
+        except (Unavailable, OSError) as error:
+            return error
+        return None
+
+    def _take(self, offer: Offer, began: float) -> Arrived:
+        spool, announced = offer.spool, offer.announced
+        if spool is None or spool.received == 0:
+            raise NotAsAnnounced("There is no data set.")
+        synthetic = self._is_self_test(offer)
+        sha256 = spool.complete()
+        failpoints.point("after_part")
+        received = header.Received(
+            announced.transfer_syntax_uid, sha256, offer.calling_ae, offer.host, synthetic=synthetic
+        )
+        arrival = header.read(spool.path, spool.data_at, received)
+        if arrival.sop_class_uid != announced.sop_class_uid:
+            raise NotAsAnnounced("SOP Class UID differs from the command's.")
+        if arrival.sop_instance_uid != announced.sop_instance_uid:
+            raise NotAsAnnounced("SOP Instance UID differs from the command's.")
+        self.in_flight.belongs_to(spool, arrival.study_instance_uid)
+        stored = self._archive.keep(spool.path, ".dcm")
+        if self._clock.monotonic() - began > self._limits.keep_seconds:
+            self._archive.discard(stored.path)
+            raise Unavailable("Keeping the object took too long.")
+        return self._write_down(arrival, stored)
+
+    def _write_down(self, arrival: Arrival, stored: Stored) -> Arrived:
+        written = False
+        try:
+            with self._database.transaction() as t:
+                arrived = cases.arrive(t, arrival, stored, self._clock.now())
+                written = True
+        except BaseException:
+            # Once COMMIT was sent its outcome may be unknown, and a row without its file would be a lost photograph:
+            # the file then stays, and the check for files without a row decides later.
+            if not written:
+                self._archive.discard(stored.path)
+            raise
+        failpoints.point("after_commit")
+        if arrived is Arrived.DUPLICATE:
+            self._archive.discard(stored.path)
+        return arrived
+
+    def _is_self_test(self, offer: Offer) -> bool:
+        if offer.calling_ae != SELF_TEST:
+            return False
+        if not self._callers.proves_self_test(offer.passcode):
+            raise Refused("This caller may not store.")
+        return True
+
+
+def _head(announced: Announced) -> bytes:
+    """Return preamble and file meta information, both ours (PS3.10 7.1): nothing but UIDs comes from the peer."""
+    meta = create_file_meta(
+        sop_class_uid=UID(announced.sop_class_uid),
+        sop_instance_uid=UID(announced.sop_instance_uid),
+        transfer_syntax=UID(announced.transfer_syntax_uid),
+        implementation_uid=UID(IMPLEMENTATION_CLASS_UID),
+        implementation_version=IMPLEMENTATION_VERSION,
+    )
+    return _PREAMBLE + encode_file_meta(meta)
+
+
+def _report(answer: Answer, error: BaseException) -> None:
+    level = logging.ERROR if answer.status is Status.PROCESSING_FAILURE else logging.WARNING
+    log.log(
+        level,
+        "object refused",
+        extra={"status": f"{answer.status:04X}", "error": type(error).__name__},
+        exc_info=error if level == logging.ERROR else None,
+    )

@@ -1,0 +1,241 @@
+"""Puts the listener together, starts it and ends it gracefully (R19)."""
+
+import errno
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+from pynetdicom import _config, evt
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.presentation import PresentationContext, build_context
+
+from casebook.archive import Archive
+from casebook.clock import SYSTEM, Clock
+from casebook.database import Database
+from casebook.errors import Misconfigured, Unavailable
+from casebook.settings import Listener as ListenerSettings
+from dicom_listener import in_flight
+from dicom_listener.association_request import AssociationRequest, Rejection
+from dicom_listener.callers import Callers
+from dicom_listener.contexts import VERIFICATION, supported
+from dicom_listener.door import Door
+from dicom_listener.guard import GuardedAssociation
+from dicom_listener.limits import Limits
+from dicom_listener.receive import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, Bell, Receiver, Ring
+from dicom_listener.room import Room
+from dicom_listener.statuses import Status
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.05
+
+
+class Listener:
+    """The running listener.
+
+    Args:
+        settings: the listener's section.
+        receiver: takes the objects.
+        callers: judges who may associate.
+        bell: rings for new photographs.
+        archive: asked whether there is room before an association with storage contexts is accepted.
+        clock: for deadlines.
+        limits: how long and how much.
+    """
+
+    def __init__(
+        self,
+        settings: ListenerSettings,
+        *,
+        receiver: Receiver,
+        callers: Callers,
+        bell: Bell,
+        archive: Archive,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._settings = settings
+        self._receiver = receiver
+        self._callers = callers
+        self._bell = bell
+        self._archive = archive
+        self._clock = clock
+        self._limits = limits
+        self._stopping = False
+        self._door: Door | None = None
+        self._thread: threading.Thread | None = None
+        slots = settings.max_associations
+        self._room: Room[socket.socket] = Room(
+            waiting=limits.waiting,
+            waiting_per_host=limits.waiting_per_host,
+            slots=slots,
+            # On loopback there is one host only; elsewhere one that holds its associations leaves half to the others.
+            slots_per_host=slots if callers.on_loopback else max(1, slots // 2),
+        )
+
+    @property
+    def in_flight(self) -> frozenset[str]:
+        """The studies an object is arriving for right now (R16)."""
+        return self._receiver.in_flight.studies()
+
+    @property
+    def associations(self) -> int:
+        """How many associations are open."""
+        return self._room.taken
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens; known after ``start``."""
+        assert self._door is not None
+        host, port = self._door.server_address[:2]
+        return str(host), int(port)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it accepts connections."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            Misconfigured: the address is taken, not ours or not allowed.
+        """
+        _quieten_pynetdicom()
+        try:
+            self._door = self._open()
+        except OSError as error:
+            raise _misconfigured(self._settings, error) from error
+        self._bell.start()
+        self._thread = threading.Thread(
+            target=self._door.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True
+        )
+        self._thread.start()
+        log.info("listening")
+
+    def stop(self) -> None:
+        """Accept nobody more, let objects under way arrive, and end within 17 seconds (R19)."""
+        if self._door is None:
+            return
+        self._stopping = True
+        self._door.send_waiting_away()
+        began = self._clock.monotonic()
+        pause = threading.Event()
+        while self._room.taken and (waited := self._clock.monotonic() - began) < self._limits.stop_busy_seconds:
+            if waited >= self._limits.stop_idle_seconds:
+                self._send_away(lambda association: not association.is_busy)
+            pause.wait(_LOOK_SECONDS)
+        self._send_away(lambda _: True)
+        for association in self._door.associations():
+            association.join(timeout=1.0)
+        self._door.shutdown()
+        self._bell.stop()
+
+    def announce(self, database: Database) -> None:
+        """Tell the sweep of other processes which studies are arriving; to be called every second."""
+        with database.transaction() as t:
+            in_flight.announce(t, self.in_flight, self._clock.now(), host=socket.gethostname(), pid=os.getpid())
+
+    def _open(self) -> Door:
+        limits = self._limits
+        ae = ApplicationEntity(self._settings.ae_title)
+        ae.acse_timeout = limits.request_seconds
+        ae.dimse_timeout = limits.network_seconds
+        ae.network_timeout = limits.network_seconds
+        ae.maximum_pdu_size = limits.pdu_bytes
+        ae.maximum_associations = 2 * self._settings.max_associations  # the room counts, and says so before
+        ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+        ae.implementation_version_name = IMPLEMENTATION_VERSION
+        return Door(
+            ae,
+            (self._settings.host, self._settings.port),
+            _contexts(self._settings),
+            [(evt.EVT_C_STORE, self._receiver.on_c_store), (evt.EVT_C_ECHO, _on_c_echo)],
+            judge=self._judge,
+            reception=self._receiver,
+            room=self._room,
+            limits=limits,
+            clock=self._clock,
+        )
+
+    def _judge(self, asked: AssociationRequest, host: str) -> Rejection | None:
+        if self._stopping:
+            return Rejection.BUSY
+        rejection = self._callers.judge(asked, host)
+        if rejection is None and any(syntax != VERIFICATION for syntax in asked.abstract_syntaxes):
+            try:
+                self._archive.check_reserve()
+            except (Unavailable, OSError):
+                return Rejection.BUSY  # R18: the camera tries again later; who asks for an echo gets it
+        return rejection
+
+    def _send_away(self, may_go: Callable[[GuardedAssociation], bool]) -> None:
+        assert self._door is not None
+        for association in self._door.associations():
+            if may_go(association):
+                association.send_away()
+
+
+def make_server(
+    settings: ListenerSettings,
+    database: Database,
+    archive: Archive,
+    clock: Clock = SYSTEM,
+    ring: Ring = lambda _kind: None,
+    limits: Limits | None = None,
+    *,
+    self_test_secret: str | None = None,
+) -> Listener:
+    """Put a listener together.
+
+    Args:
+        settings: the listener's section.
+        database: the casebook.
+        archive: the files; prepared.
+        clock: for what is written down and for deadlines.
+        ring: called with the kind of work after a new photograph, from a thread of the listener's own.
+        limits: how long and how much a peer may take.
+        self_test_secret: what the self-test caller of this start proves itself with.
+
+    Raises:
+        Misconfigured: it could be reached from the network by anyone.
+    """
+    limits = limits or Limits()
+    callers = Callers(settings, clock, self_test_secret)
+    bell = Bell(ring)
+    receiver = Receiver(database, archive, clock, callers, bell, limits)
+    return Listener(
+        settings, receiver=receiver, callers=callers, bell=bell, archive=archive, clock=clock, limits=limits
+    )
+
+
+def _contexts(settings: ListenerSettings) -> list[PresentationContext]:
+    return [
+        build_context(abstract_syntax, list(transfer_syntaxes))
+        for abstract_syntax, transfer_syntaxes in supported(accept_deflated=settings.accept_deflated)
+    ]
+
+
+def _on_c_echo(_event: evt.Event) -> int:
+    return Status.SUCCESS
+
+
+def _quieten_pynetdicom() -> None:
+    """Keep identifiers and whole messages out of the log (security S18); what matters is counted and logged here."""
+    _config.LOG_REQUEST_IDENTIFIERS = False
+    _config.LOG_RESPONSE_IDENTIFIERS = False
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+
+
+def _misconfigured(settings: ListenerSettings, error: OSError) -> Misconfigured:
+    if error.errno == errno.EADDRINUSE:
+        return Misconfigured(
+            f"Port {settings.port} is taken.", "Stop the program that uses it, or set listener.port to another one."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Misconfigured(
+            f"Port {settings.port} may not be used by this user.", "Set listener.port to 1024 or higher."
+        )
+    return Misconfigured("listener.host is not an address of this machine.", "Set listener.host to 127.0.0.1.")
