@@ -99,15 +99,12 @@ def _release_suspects(house: House) -> int:
 
 def _close_quiet(house: House) -> int:
     timing = house.settings.cases
-    with house.database.transaction() as t:
-        return len(
-            cases.close_quiet(
-                t,
-                house.clock.now(),
-                quiet_seconds=timing.quiet_seconds + LISTENER_GRACE,
-                force_seconds=timing.force_seconds + LISTENER_GRACE,
-            )
-        )
+    return cases.close_all_quiet(
+        house.database,
+        house.clock.now(),
+        quiet_seconds=timing.quiet_seconds + LISTENER_GRACE,
+        force_seconds=timing.force_seconds + LISTENER_GRACE,
+    )
 
 
 def _settle(house: House) -> int:

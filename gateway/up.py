@@ -1,0 +1,169 @@
+"""Runs parts in this process until told to stop: all of them for ``up``, some for ``listen``, ``work``, ``dashboard``."""
+
+import logging
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from sqlalchemy import func, select
+
+from casebook import people, telemetry
+from casebook.errors import Misconfigured
+from casebook.models import Role, User
+from casebook.settings import Settings
+from casebook.words import RESEARCH_USE
+from gateway import parts, sweep
+from gateway.house import House, alone_in, bundle_folder, open_house
+from gateway.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+_RUN: dict[str, parts.Part] = {
+    "sweeper": sweep.run_sweeper,
+    "listener": parts.run_listener,
+    "dashboard": parts.run_dashboard,
+    "worker": parts.run_worker,
+}
+_CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
+FAILED = 1
+
+
+def run(settings: Settings) -> int:
+    """Run the whole service in this process and return its exit code."""
+    began = time.monotonic()
+    if settings.broker.url.split(":", 1)[0] != "memory":
+        log.info("bells go through the broker; other processes may hear them")
+    bundle_folder(settings)
+    with alone_in(settings.home), open_house(settings, migrate=True) as house:
+        password = _first_admin(house)
+        sweep.void_leases(house)
+        say = _Banner(house, password, began)
+        return _run(house, list(_RUN), say)
+
+
+def run_one(settings: Settings, *names: str) -> int:
+    """Run some parts as a process of its own and return its exit code.
+
+    Raises:
+        Misconfigured: the broker lives inside one process, so another could not hear it.
+    """
+    if settings.broker.url.startswith("memory:"):
+        raise Misconfigured(
+            "broker.url is memory://, which reaches no other process.",
+            "Set it to amqp://... or redis://..., or use up.",
+        )
+    if "worker" in names:
+        bundle_folder(settings)
+    with open_house(settings) as house:
+        return _run(house, list(names), None)
+
+
+def _run(house: House, names: list[str], banner: "_Banner | None") -> int:
+    telemetry.configure_logging()
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    supervisor = Supervisor(house.clock)
+    for name in names:
+        supervisor.start(name, _bound(_RUN[name], house))
+    if banner is not None:
+        banner.announce_when_ready(stop)
+    failed = supervisor.watch(stop)
+    left = supervisor.stop()
+    if failed is not None:
+        print(f"retinagate: {failed} would not stay up; the log says why.", file=sys.stderr)  # noqa: T201
+    for name in left:
+        log.warning("a part did not stop in time", extra={"part": name})
+    return FAILED if failed is not None else 0
+
+
+def _bound(part: parts.Part, house: House) -> Callable[[threading.Event, parts.Progress], None]:
+    return lambda stop, progress: part(house, stop, progress)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def on_signal(number: int, _frame: object) -> None:
+        if stop.is_set():  # a second one means now
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+
+
+def _first_admin(house: House) -> str | None:
+    """Make the first user where there is none, and return the password that is shown this once."""
+    with house.database.transaction() as t:
+        if t.scalar(select(func.count()).select_from(User)):
+            return None
+        password = _eight_words()
+        people.add_user(t, "admin", Role.ADMIN, password, house.clock.now(), must_change=True)
+        return password
+
+
+def _eight_words() -> str:
+    """Return eight words that can be spoken, 12 random bits each."""
+
+    def syllable() -> str:
+        return secrets.choice(_CONSONANTS) + secrets.choice(_VOWELS)
+
+    return " ".join(syllable() + syllable() for _ in range(8))
+
+
+class _Banner:
+    """What a person sees at start: where everything is, and when it is ready."""
+
+    def __init__(self, house: House, password: str | None, began: float) -> None:
+        self._house, self._password, self._began = house, password, began
+
+    def announce_when_ready(self, stop: threading.Event) -> None:
+        """Print it from a thread of its own, for readiness may take a while."""
+        self._print_head()
+        threading.Thread(target=self._wait, args=(stop,), name="banner", daemon=True).start()
+
+    def _print_head(self) -> None:
+        settings = self._house.settings
+        where = "SQLite" if self._house.database.is_sqlite else "PostgreSQL"
+        free = self._house.archive.free_bytes() / 1e9
+        callers = ", ".join(f"{caller.ae_title} at {caller.host}" for caller in settings.listener.allowed_callers)
+        names = ", ".join(destination.name for destination in settings.destinations)
+        signin = f"sign in: admin / {self._password}" if self._password else "sign in with the user you made"
+        self._say(f"RetinaGate {version('retinagate')}   {RESEARCH_USE[:-1].lower()}")
+        self._say(f"  home       {settings.home} ({where}, {free:.1f} GB free)")
+        listener = settings.listener
+        self._say(
+            f"  DICOM      {listener.ae_title} at {listener.host}:{listener.port}   "
+            f"callers: {callers or 'anyone on this machine'}"
+        )
+        self._say(f"  dashboard  http://{settings.dashboard.host}:{settings.dashboard.port}           {signin}")
+        self._say(f"  results    {'go to ' + names if names else 'stay here until a destination is set'}")
+
+    def _wait(self, stop: threading.Event) -> None:
+        from dashboard.health import Readiness
+
+        readiness = Readiness(self._house.database, self._house.archive, self._house.clock)
+        told: dict[str, str] = {}
+        while not stop.wait(0.2):
+            answer = readiness.answer()
+            if answer.ready:
+                self._say(f"  model      {self._model()}")
+                self._say(f"Ready after {time.monotonic() - self._began:.1f} s.   Stop: Ctrl-C")
+                return
+            for name, fault in answer.parts.items():
+                final = fault not in ("ready", "has not started", "is starting")
+                if final and told.get(name) != fault and time.monotonic() - self._began > 5:
+                    told[name] = fault
+                    self._say(f"  waiting    {name}: {fault}")
+
+    def _model(self) -> str:
+        from casebook import heartbeats
+
+        with self._house.database.reading() as t:
+            return heartbeats.pulses(t, self._house.clock.now())["model"].detail
+
+    def _say(self, line: str) -> None:
+        print(line, flush=True)  # noqa: T201 - the banner is what `up` prints
