@@ -4,19 +4,15 @@ The casebook keeps a peer's attributes as DICOM JSON in Unicode (PS3.18 F.2); ev
 no text depends on the character set a peer used.
 """
 
-import json
 from datetime import UTC, datetime, timedelta, timezone
 from importlib.metadata import version
 from io import BytesIO
-from typing import Any
 
 from pydicom import config, dcmwrite
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sequence import Sequence
 from pydicom.sr.coding import Code
 from pydicom.uid import UID
-from pydicom.valuerep import validate_value
 
 from casebook.uids import derived_uid
 from reporting import codes
@@ -47,14 +43,14 @@ _WHERE_PRESENT = (
     "ReferencedStudySequence",
     "TimezoneOffsetFromUTC",
 )
-# What a peer got wrong here is left out; texts are repeated as they came.
-_CHECKED = frozenset({"DA", "TM", "DT", "CS", "AS", "IS", "DS", "UI"})
 _CAMERA = ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "StationName")
 
 
 def read(text: str) -> Dataset:
-    """Return the data set that a DICOM JSON text of the casebook holds; values that break the standard are left out."""
-    return _dataset(json.loads(text))
+    """Return the data set that a DICOM JSON text of the casebook holds."""
+    # The listener cleaned it; what is left, such as a UID with a leading zero, is repeated as the peer wrote it.
+    with config.disable_value_validation():
+        return Dataset.from_json(text)
 
 
 def identify(target: Dataset, source: Dataset, study_instance_uid: str) -> None:
@@ -163,32 +159,6 @@ def _zone(offset: str | None) -> timezone:
         return timezone(timedelta(minutes=minutes))
     except (ValueError, IndexError):
         return UTC
-
-
-def _dataset(elements: dict[str, Any]) -> Dataset:
-    dataset = Dataset()
-    for tag, element in elements.items():
-        vr, values = element.get("vr", "UN"), element.get("Value", [])
-        if vr == "SQ":
-            value: Any = Sequence([_dataset(item) for item in values])
-        else:
-            value = [_text(single) for single in values if single is not None]
-            value = value[0] if len(value) == 1 else value or ""
-        try:
-            if vr in _CHECKED:
-                for single in value if isinstance(value, list) else [value]:
-                    validate_value(vr, single, config.RAISE)
-            dataset.add(DataElement(int(tag, 16), vr, value, validation_mode=config.IGNORE))
-        except ValueError:
-            continue
-    return dataset
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict):  # a person's name in its three groups
-        groups = [value.get(group, "") for group in ("Alphabetic", "Ideographic", "Phonetic")]
-        return "=".join(groups).rstrip("=")
-    return str(value)
 
 
 def _element(keyword: str, value: str) -> DataElement:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from pydicom import config
+
 from casebook.words import Product
 from reporting import attributes, overlay, structured_report
 from reporting.layout import Place
@@ -20,10 +22,12 @@ def build(examination: Examination, place: Place, read: Callable[[str], bytes]) 
         BadInput: one of our pictures is not what it should be.
         OSError: one of them cannot be read.
     """
-    if place.product is Product.SR:
-        dataset = structured_report.build(examination, place)
-    else:
-        assert place.answer is not None
-        assert place.answer.overlay is not None
-        dataset = overlay.build(examination, place, read(place.answer.overlay))
-    return attributes.encode(dataset, place.transfer_syntax_uid)
+    # A peer's UID may have a leading zero; it is repeated as it came.
+    with config.disable_value_validation():
+        if place.product is Product.SR:
+            dataset = structured_report.build(examination, place)
+        else:
+            assert place.answer is not None
+            assert place.answer.overlay is not None
+            dataset = overlay.build(examination, place, read(place.answer.overlay))
+        return attributes.encode(dataset, place.transfer_syntax_uid)

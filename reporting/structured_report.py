@@ -41,13 +41,6 @@ _EMPTY = (
     "StudyID",
     "AccessionNumber",
 )
-_REQUEST = (
-    "PlacerOrderNumberImagingServiceRequest",
-    "FillerOrderNumberImagingServiceRequest",
-    "RequestedProcedureID",
-    "RequestedProcedureDescription",
-    "RequestedProcedureCodeSequence",
-)
 _CONTAINS = RelationshipTypeValues.CONTAINS
 _ACQUIRED = RelationshipTypeValues.HAS_ACQ_CONTEXT
 
@@ -77,7 +70,7 @@ def build(examination: Examination, place: Place) -> Dataset:
         is_verified=False,
         is_final=False,
         previous_versions=[_header(study, predecessor)] if predecessor is not None else None,
-        requested_procedures=_requests(examination) or None,
+        requested_procedures=examination.attributes.get("ReferencedRequestSequence"),
         specific_character_set=attributes.UTF_8,
         series_description=SERIES_DESCRIPTION,
     )
@@ -163,18 +156,3 @@ def _header(study_instance_uid: str, part: Source | Place | Predecessor) -> Data
     header.SOPClassUID = part.sop_class_uid
     header.SOPInstanceUID = part.sop_instance_uid
     return header
-
-
-def _requests(examination: Examination) -> list[Dataset]:
-    """Return the requests the photographs fulfil: whole items or none, an empty sequence is an error."""
-    found: dict[tuple[str, ...], Dataset] = {}
-    for camera in examination.cameras:
-        for request in camera.get("RequestAttributesSequence", []):
-            item = Dataset()
-            item.StudyInstanceUID = request.get("StudyInstanceUID") or examination.study_instance_uid
-            item.ReferencedStudySequence = request.get("ReferencedStudySequence", [])
-            item.AccessionNumber = request.get("AccessionNumber") or examination.attributes.get("AccessionNumber", "")
-            for keyword in _REQUEST:
-                setattr(item, keyword, request.get(keyword, [] if keyword.endswith("Sequence") else ""))
-            found.setdefault((item.AccessionNumber, item.RequestedProcedureID), item)
-    return list(found.values())
