@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from casebook import failpoints
@@ -179,11 +180,18 @@ class Archive:
         if self.free_bytes() < self.reserve_bytes():
             raise Unavailable("The disk is nearly full.", "Make room; cameras will send again.")
 
-    def objects_on_disk(self) -> Iterator[str]:
-        """Give the relative path of every file under ``objects``."""
+    def objects_on_disk(self, older_than: float) -> Iterator[str]:
+        """Give the relative path of every file under ``objects``.
+
+        Args:
+            older_than: POSIX time; a file that came later may be one whose row is being written right now.
+        """
         for folder, _, names in os.walk(self.objects):
             for name in names:
-                yield str((Path(folder) / name).relative_to(self.root))
+                path = Path(folder) / name
+                with contextlib.suppress(FileNotFoundError):
+                    if path.lstat().st_ctime <= older_than:  # set by the rename
+                        yield str(path.relative_to(self.root))
 
     def sweep_incoming(self, older_than: float) -> int:
         """Remove parts and work folders left behind by a process that died.
@@ -209,6 +217,17 @@ def register(t: Session, stored: Stored, kind: FileKind, now: datetime) -> File:
     t.add(file)
     t.flush()
     return file
+
+
+def strangers(t: Session, archive: Archive, older_than: float) -> list[str]:
+    """Return the files under ``objects`` that no row names: a process died between the rename and the commit (F2).
+
+    Args:
+        older_than: POSIX time; later files may still get their row.
+    """
+    on_disk = sorted(archive.objects_on_disk(older_than))
+    named = set(t.scalars(select(File.path)))
+    return [path for path in on_disk if path not in named]
 
 
 def _hash(descriptor: int) -> tuple[str, int]:

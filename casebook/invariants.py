@@ -11,7 +11,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from casebook import audit
-from casebook.archive import Archive
+from casebook.archive import Archive, strangers
 from casebook.models import (
     AttentionRow,
     Case,
@@ -32,6 +32,7 @@ from casebook.words import GRADED, Attention, CaseStatus, DeliveryState, Gradabi
 FARTHEST = timedelta(hours=24)
 QUICK_WITHIN = timedelta(hours=24)
 QUICK_HASHED = 100
+SETTLING = timedelta(minutes=1)  # a file gets its row within the same breath; fsck may look in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def check(t: Session, archive: Archive, now: datetime, *, quick: bool = False) -
     """
     yield from _files_are_whole(t, archive, now, quick=quick)
     if not quick:
-        yield from _files_have_one_row(t, archive)
+        yield from _files_have_one_row(t, archive, now)
     yield from _every_photograph_has_its_file(t)
     yield from _gradings_are_single(t)
     yield from _reports_are_single(t)
@@ -79,11 +80,9 @@ def _files_are_whole(t: Session, archive: Archive, now: datetime, *, quick: bool
             yield Finding("I1", f"file {file.id} ({file.path}) {differs}")
 
 
-def _files_have_one_row(t: Session, archive: Archive) -> Iterator[Finding]:
-    named = set(t.scalars(select(File.path)))
-    for path in archive.objects_on_disk():
-        if path not in named:
-            yield Finding("I2", f"{path} is named by no row")
+def _files_have_one_row(t: Session, archive: Archive, now: datetime) -> Iterator[Finding]:
+    for path in strangers(t, archive, (now - SETTLING).timestamp()):
+        yield Finding("I2", f"{path} is named by no row")
     columns = (
         Photograph.file_id, ConflictingCopy.file_id, Rendition.file_id, Report.file_id,
         Heatmap.layer_file_id, Heatmap.overlay_file_id, Heatmap.activation_file_id,

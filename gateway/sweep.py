@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from casebook import cases, deliveries, heartbeats, jobs
+from casebook.archive import strangers
 from casebook.errors import Unavailable
 from casebook.models import Photograph, Revision
 from casebook.telemetry import SWEEP_LAST, SWEEP_REPAIRS
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 EVERY = 5.0
 PART_AGE = 3600.0
+STRANGERS_EVERY = STRANGER_AGE = 3600.0
 # A listener closes its own studies, for it knows what is in flight; this is for studies whose listener is gone.
 LISTENER_GRACE = 60.0
 
@@ -28,10 +30,14 @@ LISTENER_GRACE = 60.0
 def run_sweeper(house: House, stop: threading.Event, progress: Progress) -> None:
     """Sweep now and every five seconds until told to stop."""
     bell = house.doorbell()
+    strangers_at = house.clock.monotonic()
     try:
         while True:
             try:
                 sweep(house, bell.ring)
+                if house.clock.monotonic() >= strangers_at:
+                    strangers_at = house.clock.monotonic() + STRANGERS_EVERY
+                    remove_strangers(house, older_than=time.time() - STRANGER_AGE)
                 progress.turn()
             except Unavailable as error:
                 log.warning("sweep put off", extra={"error": str(error)})
@@ -41,8 +47,10 @@ def run_sweeper(house: House, stop: threading.Event, progress: Progress) -> None
         bell.close()
 
 
-def void_leases(house: House) -> None:
-    """Void every lease of an earlier start, in a process that owns the whole casebook."""
+def begin_alone(house: House) -> None:
+    """Void what an earlier start left in hand, in a process that owns the whole casebook."""
+    house.archive.sweep_incoming(time.time())
+    remove_strangers(house, older_than=time.time())
     with house.database.transaction() as t:
         heartbeats.forget(t)
     _release(house, all_leases=True)
@@ -74,6 +82,21 @@ def sweep(house: House, ring: Callable[[JobKind], None]) -> None:
     for kind in due:
         ring(kind)
     SWEEP_LAST.set(now.timestamp())
+
+
+def remove_strangers(house: House, older_than: float) -> None:
+    """Remove files that no row names.
+
+    Args:
+        older_than: POSIX time; later ones may still get their row.
+    """
+    with house.database.reading() as t:
+        found = strangers(t, house.archive, older_than)
+    for path in found:
+        house.archive.discard(path)
+    if found:
+        SWEEP_REPAIRS.labels("stranger").inc(len(found))
+        log.warning("files without a row removed", extra={"count": len(found)})
 
 
 def _release(house: House, *, all_leases: bool = False) -> int:

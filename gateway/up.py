@@ -1,4 +1,4 @@
-"""Runs parts in this process until told to stop: all of them for ``up``, some for ``listen``, ``work``, ``dashboard``."""
+"""Runs parts in this process until told to stop: all for ``up``, some for ``listen``, ``work`` and ``dashboard``."""
 
 import logging
 import secrets
@@ -40,7 +40,7 @@ def run(settings: Settings) -> int:
     bundle_folder(settings)
     with alone_in(settings.home), open_house(settings, migrate=True) as house:
         password = _first_admin(house)
-        sweep.void_leases(house)
+        sweep.begin_alone(house)
         say = _Banner(house, password, began)
         return _run(house, list(_RUN), say)
 

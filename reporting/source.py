@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from casebook import cases
-from casebook.errors import BadInput
 from casebook.installation import identity
 from casebook.models import Grading, Photograph, Report, Revision
 from casebook.outcome import Outcome, judge
@@ -120,8 +119,8 @@ def load(t: Session, revision: Revision, now: datetime) -> Examination:
         revision: answered whole.
         now: for that identity only.
 
-    Raises:
-        BadInput: it holds no photograph that was answered.
+    Returns:
+        The examination; without sources when not one of its photographs shows a retina.
     """
     photographs = cases.photographs_of(t, revision)
     gradings = cases.current_gradings(t, photographs)
@@ -131,8 +130,6 @@ def load(t: Session, revision: Revision, now: datetime) -> Examination:
         if photograph.gradability is not Gradability.NOT_APPLICABLE
     ]
     sources = tuple(_source(position, photograph, gradings[photograph.id]) for position, photograph in applicable)
-    if not sources:
-        raise BadInput("The revision holds no photograph of a retina.", "Nothing needs to be done.")
     moments = [grading.graded_at for _, photograph in applicable for grading in gradings[photograph.id]]
     return Examination(
         identity=identity(t, now),

@@ -1,7 +1,7 @@
 """Finds the few attributes of a DICOM file that its pixels depend on, without trusting any of it (PS3.5 7, PS3.10 7.1).
 
 A general parser reads what a hostile file tells it to read: nested sequences without end, lengths of 4 GiB, values of
-any type (security.md W20 to W25). This one steps over everything but a dozen tags, counts what it steps over, and
+any type. This one steps over everything but a dozen tags, counts what it steps over, and
 believes no length that does not fit into the file.
 """
 

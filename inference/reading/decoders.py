@@ -1,4 +1,4 @@
-"""One decoder per transfer syntax, in one table: which others are installed changes nothing (dicom.md T5, rule P25).
+"""One decoder per transfer syntax, in one table: which others are installed changes nothing (rule P25).
 
 | form | decoder | why this one |
 |---|---|---|
@@ -172,7 +172,7 @@ def _by_pydicom(syntax: str, data: bytes, shape: Shape, allocated: int, options:
         samples, _ = decoder.as_array(
             data,
             index=0,
-            raw=True,  # colour is our own business (dicom.md T8, T9)
+            raw=True,  # colour is our own business: what pydicom does depends on the plug-in
             rows=shape.height,
             columns=shape.width,
             samples_per_pixel=shape.samples,

@@ -13,7 +13,7 @@ from inference.reading.shape import Shape
 
 OWN_MANUFACTURER = "RetinaGate"
 
-# dicom.md 1.1, rows 1, 2, 3, 6, 7; a bundle that lists wide field would add rows 4 and 5
+# Wide field (77.1.5.5 and 77.1.5.6) joins them with a bundle that is trained on it.
 _GRADED = frozenset({
     "1.2.840.10008.5.1.4.1.1.77.1.5.1",  # Ophthalmic Photography 8 Bit
     "1.2.840.10008.5.1.4.1.1.77.1.4",  # VL Photographic
@@ -217,7 +217,7 @@ _READERS: dict[str, Callable[[bytes, _Header, File], Frame]] = {
 
 
 def _check_agreement(shape: Shape, header: _Header) -> None:
-    """Compare a codestream's own header with the object's (security.md P4 to P6, P10).
+    """Compare a codestream's own header with the object's (security P4 to P6, P10).
 
     Raises:
         Rejected: they disagree; nothing is resized to fit.

@@ -3,7 +3,7 @@
 from casebook.errors import BadInput
 from casebook.words import Gradability, Reason
 
-# Security rules S7, S8 and table 0.3 (W32): what a header may promise before anything is decoded.
+# What a header may promise before anything is decoded (rules S7, S8).
 MAX_PIXELS = 100_000_000
 MAX_FRAMES = 1000
 

@@ -1,9 +1,9 @@
 """A case's life in rows: what arrives, what stays, when it is ready, and what a late photograph does."""
 
-import itertools
 import threading
+import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from casebook import cases, invariants, jobs
-from casebook.archive import Archive
+from casebook.archive import Archive, strangers
 from casebook.cases import Arrival, Arrived, arrive
 from casebook.database import Database
 from casebook.errors import BadInput
@@ -247,11 +247,12 @@ def test_fsck_names_a_lost_file_and_a_stranger(database: Database, archive: Arch
     _arrive(database, archive, clock, _ARRIVAL)
     with database.reading() as t:
         archive.path(t.query(File).one().path).write_bytes(b"rot")
-    archive.store(b"stranger", ".dcm")
+    stranger = archive.store(b"stranger", ".dcm")
+    with database.reading() as t:
+        assert strangers(t, archive, older_than=time.time() + 1) == [stranger.path]
+        assert strangers(t, archive, older_than=time.time() - 60) == [], "its row may be under way"
+    clock.time = datetime.now(UTC) + timedelta(minutes=2)
     assert sorted(finding.invariant for finding in _findings(database, archive, clock)) == ["I1", "I2"]
-
-
-_numbers = itertools.count()
 
 
 @hypothesis_settings(max_examples=20, deadline=None)
