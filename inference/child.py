@@ -1,0 +1,311 @@
+"""The parent's side of the child: the warm process that reads what peers sent, runs the network, and may die (R14, S7).
+
+A decoder that crashes, hangs or eats memory takes only the child with it. The parent reads nothing from it but short
+JSON messages, checks each against its type, and kills it at the deadline.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from casebook.clock import SYSTEM, Clock
+from casebook.errors import Misconfigured, RetinaGateError, Unavailable
+from inference import wire
+from inference.examination import Examination, Stage
+from inference.wire import Message
+
+log = logging.getLogger(__name__)
+
+PICTURE_SECONDS = 30.0
+FILE_SECONDS = 600.0  # of all frames together
+READY_SECONDS = 120.0
+FILES_A_CHILD = 500
+
+
+class ChildDied(RetinaGateError):
+    """The child ended in the middle of a file.
+
+    Attributes:
+        stage: what was at work: reading the file, or grading.
+    """
+
+    def __init__(self, message: str, stage: Stage) -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
+class DeadlinePassed(ChildDied):
+    """The child was killed because a picture took too long."""
+
+
+class ChildStopped(Unavailable):
+    """The child was stopped because this process ends; the file is as good as before."""
+
+
+class Ready(BaseModel):
+    """What the child says once its model answers as the card says.
+
+    Attributes:
+        name: of the bundle.
+        version: of the bundle.
+        sha256: of its card.
+        card: ``card.json`` as it stands in the bundle.
+        runner: what computes.
+        fallback: why it is not the first choice, as sentences; empty when it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    card: str
+    runner: str
+    fallback: str
+
+
+class Child:
+    """The warm child of one worker. ``examine`` is for one thread at a time; ``stop`` may come from any.
+
+    Args:
+        bundle: folder of the bundle.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: how many cores the network may use; by default all this process may.
+        cache: folder for compiled graphs, writable by this user only; None compiles at every start.
+        picture_seconds: how long one picture may take by the clock on the wall.
+        module: what the child runs; tests name a hostile one.
+        clock: what measures the deadline.
+    """
+
+    def __init__(
+        self,
+        bundle: Path,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        cache: Path | None = None,
+        picture_seconds: float = PICTURE_SECONDS,
+        module: str = "inference.child_main",
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._bundle = bundle
+        self._device = device
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._cache = cache
+        self._picture_seconds = picture_seconds
+        self._module = module
+        self._clock = clock
+        self._avoid: set[str] = set()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ready: Ready | None = None
+        self._files = 0
+        self._working = threading.RLock()
+        self._reaping = threading.Lock()
+        self._stopped = threading.Event()
+        # The kernel kills the child when the *thread* that made it ends, so one thread makes them all and stays.
+        self._nursery = ThreadPoolExecutor(1, thread_name_prefix="child-nursery")
+
+    @property
+    def ready(self) -> Ready | None:
+        """What the child said when its model was checked; None while it is not running or still loading."""
+        return self._ready
+
+    @property
+    def process_id(self) -> int | None:
+        """The child's process, where there is one."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def start(self) -> None:
+        """Start the child, unless it runs; it loads its model while the caller goes on.
+
+        Raises:
+            ChildStopped: it was stopped for good.
+            Unavailable: no process can be made now.
+        """
+        with self._working:
+            if self._process is None:
+                self._spawn()
+
+    def wait_ready(self, seconds: float = READY_SECONDS) -> Ready:
+        """Wait until the child's model is loaded and answers as its card says; starts the child where needed.
+
+        Raises:
+            Misconfigured: the bundle is refused.
+            Unavailable: the child ended, or is not ready in time. Trying again starts a new one.
+            ChildStopped: it was stopped.
+        """
+        with self._working:
+            self.start()
+            deadline = self._clock.monotonic() + seconds
+            loading = ""
+            while self._ready is None:
+                try:
+                    message = self._receive(deadline)
+                except wire.TooLate:
+                    self._bury()
+                    raise Unavailable("The model is not loaded in time.", "The machine may be overloaded.") from None
+                except (wire.Closed, wire.Garbled):
+                    self._bury()
+                    if loading != "openvino" or loading in self._avoid:
+                        raise Unavailable("The process that reads photographs ended while loading its model.") from None
+                    # Some processors lack instructions OpenVINO takes for granted: the next one does without it.
+                    self._avoid.add(loading)
+                    self._spawn()
+                    continue
+                loading = str(message.get("loading", loading))
+                self._take_ready(message)
+            return self._ready
+
+    def examine(self, path: Path, out: Path | None) -> Examination:
+        """Let the child answer to one file, in a fresh child where the last one died or has served 500.
+
+        Args:
+            path: DICOM, JPEG or PNG.
+            out: an empty folder for the pictures it makes; None makes none.
+
+        Raises:
+            ChildDied: it ended over this file, by itself or at the deadline (``DeadlinePassed``).
+            ChildStopped: it was stopped meanwhile.
+            Misconfigured: the bundle is refused.
+            Unavailable: the child cannot be started, or the file not read or its pictures not written just now.
+        """
+        with self._working:
+            if self._files >= FILES_A_CHILD:
+                self._bury()
+            self.wait_ready()
+            self._files += 1
+            stage = Stage.READING
+            end = self._clock.monotonic() + FILE_SECONDS
+            deadline = self._clock.monotonic() + self._picture_seconds
+            try:
+                self._send({"path": str(path.absolute()), "out": None if out is None else str(out.absolute())})
+                while True:
+                    message = self._receive(deadline)
+                    if "stage" in message:
+                        stage = Stage(message["stage"])
+                        if stage is Stage.READING:  # another frame
+                            deadline = min(end, self._clock.monotonic() + self._picture_seconds)
+                        continue
+                    if "unavailable" in message:
+                        raise Unavailable(str(message["unavailable"])[:200])
+                    if "died" in message:
+                        log.warning("the child met an error", extra={"place": str(message["died"])[:100]})
+                        continue
+                    return Examination.model_validate(message["examination"])
+            except wire.TooLate:
+                self._bury()
+                raise DeadlinePassed(f"A picture took longer than {self._picture_seconds:.0f} s.", stage) from None
+            except (wire.Closed, wire.Garbled, ValidationError, ValueError, KeyError):
+                self._bury()
+                raise ChildDied("The process that reads photographs ended over this one.", stage) from None
+
+    def stop(self) -> None:
+        """Kill the child for good; whoever waits for it is told (``ChildStopped``)."""
+        self._stopped.set()
+        self._kill()
+        self._nursery.shutdown(wait=False)
+
+    def _spawn(self) -> None:
+        self._check_stopped()
+        self._ready, self._files = None, 0
+        try:
+            self._process = self._nursery.submit(self._make_process).result()
+        except OSError as error:
+            raise Unavailable("No process can be started to read photographs.") from error
+        with contextlib.suppress(wire.Closed):  # who reads the answer will notice
+            self._send(
+                {
+                    "parent": os.getpid(),
+                    "bundle": str(self._bundle.absolute()),
+                    "device": self._device,
+                    "threads": self._threads,
+                    "cache": None if self._cache is None else str(self._cache.absolute()),
+                    "avoid": sorted(self._avoid),
+                }
+            )
+        if self._stopped.is_set():  # between the check and the birth
+            self._bury()
+
+    def _make_process(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            # -P and -s: nothing from the working directory or the user's own packages is ever imported.
+            [sys.executable, "-P", "-s", "-m", self._module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd="/",
+            env=self._environment(),
+            start_new_session=True,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """Return the child's whole environment: none of ours, for ours may hold secrets."""
+        threads = str(self._threads)
+        return {
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+            "OMP_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+
+    def _take_ready(self, message: Message) -> None:
+        if "refused" in message:
+            self._bury()
+            raise Misconfigured(str(message["refused"]), str(message.get("remedy", "")))
+        if "ready" not in message:
+            return
+        try:
+            self._ready = Ready.model_validate(message["ready"])
+        except ValidationError:
+            self._bury()
+            raise Unavailable("The process that reads photographs speaks another language.") from None
+
+    def _send(self, message: Message) -> None:
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        wire.send(process.stdin.fileno(), message)
+
+    def _receive(self, deadline: float) -> Message:
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        try:
+            return wire.receive(process.stdout.fileno(), lambda: deadline - self._clock.monotonic())
+        except wire.Closed:
+            self._check_stopped()
+            raise
+
+    def _check_stopped(self) -> None:
+        if self._stopped.is_set():
+            self._bury()
+            raise ChildStopped("The process that reads photographs was stopped.")
+
+    def _bury(self) -> None:
+        """Kill and forget the child; the next call makes a new one."""
+        self._kill()
+        process, self._process, self._ready = self._process, None, None
+        if process is not None:
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def _kill(self) -> None:
+        with self._reaping:
+            process = self._process
+            if process is None or process.returncode is not None:
+                return
+            # The whole group: what a decoder forked goes too.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
