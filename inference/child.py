@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 PICTURE_SECONDS = 30.0
 FILE_SECONDS = 600.0  # of all frames together
 READY_SECONDS = 120.0
+_WORD_SECONDS = 5.0  # for a message that has begun to arrive
 FILES_A_CHILD = 500
 
 
@@ -75,6 +76,9 @@ class Ready(BaseModel):
 class Child:
     """The warm child of one worker. ``examine`` is for one thread at a time; ``stop`` may come from any.
 
+    Attributes:
+        refusal: why the bundle was refused, as a sentence; empty while it was not.
+
     Args:
         bundle: folder of the bundle.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -104,9 +108,11 @@ class Child:
         self._module = module
         self._clock = clock
         self._avoid: set[str] = set()
+        self._loading = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._ready: Ready | None = None
         self._files = 0
+        self.refusal = ""
         self._working = threading.RLock()
         self._reaping = threading.Lock()
         self._stopped = threading.Event()
@@ -144,26 +150,36 @@ class Child:
             ChildStopped: it was stopped.
         """
         with self._working:
+            self._bury_the_dead()
             self.start()
             deadline = self._clock.monotonic() + seconds
-            loading = ""
             while self._ready is None:
-                try:
-                    message = self._receive(deadline)
-                except wire.TooLate:
-                    self._bury()
-                    raise Unavailable("The model is not loaded in time.", "The machine may be overloaded.") from None
-                except (wire.Closed, wire.Garbled):
-                    self._bury()
-                    if loading != "openvino" or loading in self._avoid:
-                        raise Unavailable("The process that reads photographs ended while loading its model.") from None
-                    # Some processors lack instructions OpenVINO takes for granted: the next one does without it.
-                    self._avoid.add(loading)
-                    self._spawn()
-                    continue
-                loading = str(message.get("loading", loading))
-                self._take_ready(message)
+                self._hear(deadline)
             return self._ready
+
+    def is_ready(self) -> bool:
+        """Say, without waiting, whether a file could be examined now; a child that died idle is started again.
+
+        Once the bundle was refused the answer stays no, and ``refusal`` says why.
+        """
+        if not self._working.acquire(blocking=False):
+            return self._ready is not None  # at work
+        try:
+            self._bury_the_dead()
+            while self._ready is None:
+                if self.refusal:
+                    return False
+                self.start()
+                if not self._has_word():
+                    return False
+                self._hear(self._clock.monotonic() + _WORD_SECONDS)
+        except RetinaGateError as error:
+            log.warning("no photograph can be read now", extra={"error": str(error)})
+            return False
+        else:
+            return True
+        finally:
+            self._working.release()
 
     def examine(self, path: Path, out: Path | None) -> Examination:
         """Let the child answer to one file, in a fresh child where the last one died or has served 500.
@@ -216,7 +232,7 @@ class Child:
 
     def _spawn(self) -> None:
         self._check_stopped()
-        self._ready, self._files = None, 0
+        self._ready, self._files, self._loading, self.refusal = None, 0, "", ""
         try:
             self._process = self._nursery.submit(self._make_process).result()
         except OSError as error:
@@ -258,17 +274,32 @@ class Child:
             "OPENBLAS_NUM_THREADS": "1",
         }
 
-    def _take_ready(self, message: Message) -> None:
+    def _hear(self, deadline: float) -> None:
+        """Take one message of a child that is loading its model."""
+        try:
+            message = self._receive(deadline)
+        except wire.TooLate:
+            self._bury()
+            raise Unavailable("The model is not loaded in time.", "The machine may be overloaded.") from None
+        except (wire.Closed, wire.Garbled):
+            self._bury()
+            if self._loading != "openvino":
+                raise Unavailable("The process that reads photographs ended while loading its model.") from None
+            # Some processors lack instructions OpenVINO takes for granted: the next child does without it.
+            self._avoid.add(self._loading)
+            self._spawn()
+            return
+        self._loading = str(message.get("loading", self._loading))
         if "refused" in message:
             self._bury()
-            raise Misconfigured(str(message["refused"]), str(message.get("remedy", "")))
-        if "ready" not in message:
-            return
-        try:
-            self._ready = Ready.model_validate(message["ready"])
-        except ValidationError:
-            self._bury()
-            raise Unavailable("The process that reads photographs speaks another language.") from None
+            self.refusal = str(message["refused"])
+            raise Misconfigured(self.refusal, str(message.get("remedy", "")))
+        if "ready" in message:
+            try:
+                self._ready = Ready.model_validate(message["ready"])
+            except ValidationError:
+                self._bury()
+                raise Unavailable("The process that reads photographs speaks another language.") from None
 
     def _send(self, message: Message) -> None:
         process = self._process
@@ -290,6 +321,18 @@ class Child:
         if self._stopped.is_set():
             self._bury()
             raise ChildStopped("The process that reads photographs was stopped.")
+
+    def _has_word(self) -> bool:
+        """Say whether the child has said something, or is gone."""
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        return wire.waiting(process.stdout.fileno())
+
+    def _bury_the_dead(self) -> None:
+        """Forget a child that ended between two files: that is nobody's fault."""
+        if self._ready is not None and self._process is not None and self._process.poll() is not None:
+            self._bury()
 
     def _bury(self) -> None:
         """Kill and forget the child; the next call makes a new one."""

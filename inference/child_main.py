@@ -45,9 +45,12 @@ class Examine:
 
     def __init__(self, start: Message, answers: int) -> None:
         import cv2
+        import numpy as np
 
+        from inference import gradability
         from inference.bundle import load_bundle
         from inference.examine import Examiner
+        from inference.retina import Circle
         from inference.runners.choice import choose
 
         cv2.setNumThreads(start["threads"])
@@ -61,6 +64,8 @@ class Examine:
             avoid=frozenset(start["avoid"]),
             loading=lambda name: wire.send(answers, {"loading": name}),
         )
+        # The gate reads its weights at first use: now, while nothing foreign has been touched.
+        gradability.judge(np.zeros((64, 64, 3), np.uint8), Circle(31.5, 31.5, 30.0))
         self._examiner = Examiner(bundle, choice)
         self._answers = answers
         card = bundle.card
@@ -99,6 +104,9 @@ def load(start: Message, answers: int) -> Examine:
     except Misconfigured as refusal:
         wire.send(answers, {"refused": refusal.message, "remedy": refusal.remedy})
         raise SystemExit(3) from refusal
+    except OSError as missing:
+        wire.send(answers, {"refused": "A part of the program is missing.", "remedy": "Install RetinaGate again."})
+        raise SystemExit(3) from missing
 
 
 def limit_processor_time() -> None:

@@ -31,10 +31,10 @@ def send(descriptor: int, message: Message) -> None:
         Closed: nobody reads any more.
     """
     data = json.dumps(message, allow_nan=False).encode()
-    waiting = memoryview(struct.pack(">I", len(data)) + data)
+    rest = memoryview(struct.pack(">I", len(data)) + data)
     try:
-        while waiting:
-            waiting = waiting[os.write(descriptor, waiting) :]
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
     except BrokenPipeError:
         raise Closed from None
 
@@ -63,15 +63,19 @@ def receive(descriptor: int, seconds_left: Callable[[], float | None] = lambda: 
     return message
 
 
+def waiting(descriptor: int, seconds: float = 0.0) -> bool:
+    """Say whether there is something to read, or an end to see."""
+    poll = select.poll()  # unlike select, it knows descriptors above 1023
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
 def _exactly(descriptor: int, count: int, seconds_left: Callable[[], float | None]) -> bytes:
     parts = bytearray()
     while len(parts) < count:
         left = seconds_left()
-        if left is not None:
-            waiting = select.poll()
-            waiting.register(descriptor, select.POLLIN)
-            if not waiting.poll(max(0.0, left) * 1000):
-                raise TooLate
+        if left is not None and not waiting(descriptor, max(0.0, left)):
+            raise TooLate
         part = os.read(descriptor, count - len(parts))
         if not part:
             raise Closed

@@ -59,7 +59,7 @@ def make(folder: Path, *, gain: float = 460.0, offset: float = -12.8, **changes:
         "network": {"architecture": "stand-in", "parameters": 0},
         "preprocessing": _PREPROCESSING,
         "outputs": {"score": "score", "activation": "activation"},
-        "files": _listing(folder),
+        "files": listing(folder),
         "runners": {"openvino": runner, "onnxruntime": runner},
         "golden": golden,
         "golden_tolerance": 0.05,
@@ -77,7 +77,8 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
     (folder / "card.json").write_text(json.dumps(card, indent=1))
 
 
-def _listing(folder: Path) -> dict[str, dict[str, Any]]:
+def listing(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what a card says about the files of a folder."""
     return {
         path.relative_to(folder).as_posix(): {
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
