@@ -1,6 +1,7 @@
-"""The commands: ``python -m training run|evaluate|export``."""
+"""The commands: ``python -m training run|export|evaluate|gate``."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -29,7 +30,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--resume", action="store_true", help="go on where the folder's checkpoint stands")
     run.add_argument("--stop-after", type=_seconds, metavar="60m", help="begin no epoch that would end later")
     run.set_defaults(command=_run)
+    gate = commands.add_parser("gate", help="fit the gate's question whether it is a retina at all")
+    gate.add_argument("--data", type=Path, required=True, help="folder with labels.csv and negatives/")
+    gate.add_argument("--out", type=Path, required=True, help="where to write, e.g. inference/fundus.json")
+    gate.set_defaults(command=_gate)
     return parser
+
+
+def _gate(options: argparse.Namespace) -> None:
+    from training.gate import fit_gate
+
+    print(json.dumps(fit_gate(options.data, options.out), indent=1))
 
 
 def _run(options: argparse.Namespace) -> None:

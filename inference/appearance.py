@@ -1,0 +1,253 @@
+"""What a photograph looks like, in some eighty numbers that do not depend on its size: the gate's eyes.
+
+Everything is measured on one small crop around the disc, so that the small and the hospital-size form of one photograph
+give the same numbers. Lengths are in pixels of that crop, brightness in shares of full scale.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from inference.preprocess import cut
+from inference.retina import Circle, Picture
+
+SIDE = 192  # of the crop; the smallest photographs in use have retinas about this wide
+INNER = 0.9  # radius that counts as inner disc: the rim's light says nothing
+
+_Plane = npt.NDArray[np.float32]
+_Mask = npt.NDArray[np.bool_]
+
+_BANDS = (1.0, 1.6, 2.5, 4.0, 6.3, 10.0)  # sigma of the blurs between which structure is measured
+_COARSE = 5.0  # from this sigma on a blur is done at a quarter of the size
+_STEPS = (np.arange(SIDE) - (SIDE - 1) / 2) / (SIDE / 2)
+_DISTANCE = np.hypot(_STEPS[:, None], _STEPS[None, :])
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """The crop and the numbers taken from it.
+
+    Attributes:
+        crop: (SIDE, SIDE, 3) uint8 RGB, the disc filling it.
+        visible: (SIDE, SIDE) bool, the inner disc as far as it lies within the photograph's frame.
+        numbers: name to number, for the classifier and the rules.
+    """
+
+    crop: Picture
+    visible: _Mask
+    numbers: dict[str, float]
+
+
+def look(picture: Picture, circle: Circle) -> Appearance:
+    """Measure a photograph.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        circle: its retina, in pixels of ``picture``.
+    """
+    crop = cut(picture, circle, SIDE, 1.0)
+    height, width = picture.shape[:2]
+    across, down = circle.x + _STEPS * circle.radius, circle.y + _STEPS * circle.half_height
+    within = ((down > 0.5) & (down < height - 1.5))[:, None] & ((across > 0.5) & (across < width - 1.5))[None, :]
+    visible = np.asarray(within & (_DISTANCE < INNER))
+    if not visible.any():
+        visible = np.asarray(_DISTANCE < INNER)
+    light = (crop / np.float32(255)).astype(np.float32)
+    field = _Field(visible)
+    structure = field.flattened(light, 14.0)
+    numbers = _colours(light, visible) | _profile(field, light) | _bands(field, structure)
+    numbers |= _ridges(field, structure[..., 1]) | _bright_spot(field, light)
+    numbers["seen"] = _seen(crop, within)
+    return Appearance(crop, visible, numbers)
+
+
+def _seen(crop: Picture, within: _Mask) -> float:
+    """Return the share of the disc that shows something: inside the frame and not filled with one colour.
+
+    A row or column counts as filled when it is the same from rim to rim, as where a decoder went on past a cut.
+    """
+    disc = _DISTANCE < 0.97
+    shown = disc & within
+    columns, rows = _range(crop, shown, 0) <= 4, _range(crop, shown, 1) <= 4
+    shown = shown & ~columns[None, :] & ~rows[:, None]
+    return float(shown.sum() / disc.sum())
+
+
+def _range(crop: Picture, shown: _Mask, axis: int) -> npt.NDArray[np.int64]:
+    """Return for each column (axis 0) or row (axis 1) the largest range of a channel within the mask."""
+    low = np.where(shown[..., None], crop, 255).min(axis=axis).astype(int)
+    high = np.where(shown[..., None], crop, 0).max(axis=axis).astype(int)
+    return np.asarray(np.where(high >= low, high - low, 0).max(axis=-1))
+
+
+class _Field:
+    """The visible part of the disc, and blurs that stay inside it."""
+
+    def __init__(self, visible: _Mask) -> None:
+        self.visible = visible
+        self.weight = visible.astype(np.float32)
+        eroded = cv2.erode(visible.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
+        self.inner = eroded if eroded.any() else visible
+        self._shares: dict[float, _Plane] = {}
+
+    def blurred(self, planes: _Plane, sigma: float) -> _Plane:
+        """Blur (SIDE, SIDE) or (SIDE, SIDE, n) so that the black surround does not bleed in."""
+        share = self._shares.get(sigma)
+        if share is None:
+            share = self._shares[sigma] = np.maximum(_blur(self.weight, sigma), 1e-3)
+        weight = self.weight if planes.ndim == 2 else self.weight[..., None]
+        return np.asarray(_blur(planes * weight, sigma) / (share if planes.ndim == 2 else share[..., None]))
+
+    def flattened(self, planes: _Plane, sigma: float) -> _Plane:
+        """Divide by the local brightness: structure as contrast, about zero on average, zero outside."""
+        contrast = planes / (self.blurred(planes, sigma) + np.float32(0.04)) - 1
+        return np.asarray(contrast * (self.weight if planes.ndim == 2 else self.weight[..., None]), np.float32)
+
+
+def _blur(planes: _Plane, sigma: float) -> _Plane:
+    if sigma < _COARSE:
+        return np.asarray(cv2.GaussianBlur(planes, (0, 0), sigma), np.float32)
+    small = cv2.resize(planes, (SIDE // 4, SIDE // 4), interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), sigma / 4)
+    return np.asarray(cv2.resize(soft, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _colours(light: _Plane, visible: _Mask) -> dict[str, float]:
+    """Brightness, tint and how much of the disc is black, white or many-coloured."""
+    pixels = light[visible]
+    total = pixels.sum(axis=1) + 0.05
+    red, green = pixels[:, 0] / total, pixels[:, 1] / total
+    top, bottom = pixels.max(axis=1), pixels.min(axis=1)
+    numbers = {
+        "light": float(top.mean()),
+        "light_low": float(np.percentile(top, 10)),
+        "light_high": float(np.percentile(top, 98)),
+        "contrast": float(top.std()),
+        "red": float(pixels[:, 0].mean()),
+        "green": float(pixels[:, 1].mean()),
+        "blue": float(pixels[:, 2].mean()),
+        "tint_red": float(red.mean()),
+        "tint_green": float(green.mean()),
+        "tint_red_spread": float(red.std()),
+        "tint_green_spread": float(green.std()),
+        "colour": float((top - bottom).mean()),
+        "colour_high": float(np.percentile(top - bottom, 95)),
+        "black": float((top < 0.06).mean()),
+        "white": float((bottom > 0.94).mean()),
+        "glint": float((bottom > 0.8).mean()),
+        "clipped": float((top > 0.985).mean()),
+        "burnt": float((pixels[:, 1] > 0.94).mean()),
+        "bluish": float((pixels[:, 2] > pixels[:, 0] + 0.03).mean()),
+        "greenish": float((pixels[:, 1] > pixels[:, 0] + 0.03).mean()),
+    }
+    bins = np.histogram2d(red, green, bins=16, range=[[0.2, 1.0], [0.0, 0.6]])[0].ravel() / len(red)
+    numbers["tints"] = float(-(bins[bins > 0] * np.log(bins[bins > 0])).sum())
+    return numbers
+
+
+def _profile(field: _Field, light: _Plane) -> dict[str, float]:
+    """How the light falls off from the centre, and how much of it a smooth surface explains."""
+    top, green = light.max(axis=2), light[..., 1]
+    mean = float(top[field.visible].mean()) + 0.02
+    numbers = {}
+    for number, (inner, outer) in enumerate(itertools.pairwise((0.0, 0.3, 0.6, 0.8, INNER))):
+        ring = field.visible & (inner <= _DISTANCE) & (outer > _DISTANCE)
+        numbers[f"ring_{number}"] = float(top[ring].mean()) / mean if ring.any() else 1.0
+    smooth = field.blurred(green, 12.0)[field.visible]
+    numbers["smooth_share"] = float(smooth.var() / (green[field.visible].var() + 1e-5))
+    return numbers
+
+
+def _bands(field: _Field, structure: _Plane) -> dict[str, float]:
+    """Strength of structure by its size, its skew, and how far the colours agree on it.
+
+    Vessels are dark and hardly seen in red; shadows, folds and tinted pictures are the same in every channel.
+    """
+    levels = [structure, *(field.blurred(structure, sigma) for sigma in _BANDS)]
+    strengths: list[float] = []
+    numbers: dict[str, float] = {}
+    for number, (finer, coarser) in enumerate(itertools.pairwise(levels)):
+        band = (finer - coarser)[field.inner]
+        band = band - band.mean(axis=0)
+        red, green, blue = (band**2).mean(axis=0) ** 0.5 + 1e-5
+        strengths.append(float(green))
+        numbers |= {
+            f"band_{number}": float(np.log(green)),
+            f"skew_{number}": float((band[:, 1] ** 3).mean() / green**3),
+            f"peak_{number}": float(np.log((band[:, 1] ** 4).mean() / green**4 + 0.1)),
+            f"red_band_{number}": float(np.log(red / green)),
+            f"blue_band_{number}": float(np.log(blue / green)),
+            f"red_agrees_{number}": float((band[:, 0] * band[:, 1]).mean() / (red * green)),
+            f"blue_agrees_{number}": float((band[:, 2] * band[:, 1]).mean() / (blue * green)),
+        }
+    for number, (finer_one, coarser_one) in enumerate(itertools.pairwise(strengths)):
+        numbers[f"slope_{number}"] = float(np.log(finer_one / coarser_one))
+    return numbers
+
+
+def _ridges(field: _Field, green: _Plane) -> dict[str, float]:
+    """Dark lines (vessels), bright lines, blobs: from the eigenvalues of the second derivatives at two widths."""
+    numbers: dict[str, float] = {}
+    for number, sigma in enumerate((1.4, 2.4)):
+        smooth = field.blurred(green, sigma)
+        xx, yy, xy = (
+            cv2.Sobel(smooth, cv2.CV_32F, dx, dy, ksize=3)[field.inner] * sigma**2
+            for dx, dy in ((2, 0), (0, 2), (1, 1))
+        )
+        middle, radius = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
+        high, low = middle + radius, middle - radius
+        scale = float((np.abs(high).mean() + np.abs(low).mean()) / 2) + 1e-4
+        dark_line = (high > 2.0 * scale) & (np.abs(low) < 0.35 * high)
+        bright_line = (low < -2.0 * scale) & (np.abs(high) < -0.35 * low)
+        dark_blob = (high > 1.5 * scale) & (low > 0.5 * high)
+        bright_blob = (low < -1.5 * scale) & (high < 0.5 * low)
+        dark_peak, bright_peak = np.percentile(high, 98) + 1e-4, np.percentile(-low, 98) + 1e-4
+        numbers |= {
+            f"ridge_{number}": float(np.log(scale)),
+            f"dark_lines_{number}": float(dark_line.mean()),
+            f"bright_lines_{number}": float(bright_line.mean()),
+            f"dark_blobs_{number}": float(dark_blob.mean()),
+            f"bright_blobs_{number}": float(bright_blob.mean()),
+            f"line_strength_{number}": float(np.log(max(dark_peak, 1e-4))),
+            f"line_excess_{number}": float(np.log(max(dark_peak, 1e-4) / max(bright_peak, 1e-4))),
+        }
+        lines = np.zeros((SIDE, SIDE), np.uint8)
+        lines[field.inner] = high > 1.5 * scale
+        numbers |= {f"{name}_{number}": value for name, value in _connected(lines).items()}
+    return numbers
+
+
+def _connected(lines: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """How far the dark lines hang together: a vessel tree reaches across the disc, specks and folds do not."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    if count < 2:
+        return {"longest": 0.0, "reach": 0.0, "pieces": 0.0, "thickness": 0.0}
+    extent = np.hypot(stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]) / SIDE
+    area = stats[1:, cv2.CC_STAT_AREA].astype(float)
+    return {
+        "longest": float(extent.max()),
+        "reach": float((extent * area).sum() / area.sum()),
+        "pieces": float(np.log1p((area >= 4).sum())),
+        "thickness": float(np.log((area / (extent * SIDE)).max())),
+    }
+
+
+def _bright_spot(field: _Field, light: _Plane) -> dict[str, float]:
+    """The optic disc: one bright round spot about an eighth of the retina wide, and nothing else like it."""
+    plane = field.flattened(light[..., :2].mean(axis=2), 40.0)
+    spot = np.where(field.visible, field.blurred(plane, 7.0) - field.blurred(plane, 16.0), -1)
+    deviation = float(spot[field.visible].std()) + 1e-4
+    y, x = divmod(int(np.argmax(spot)), SIDE)
+    rows, columns = np.ogrid[:SIDE, :SIDE]
+    elsewhere = field.visible & (np.hypot(rows - y, columns - x) > 30)
+    second = float(spot[elsewhere].max()) if elsewhere.any() else 0.0
+    peak = float(spot[y, x])
+    return {
+        "spot": peak,
+        "spot_excess": peak / deviation,
+        "spot_alone": (peak - second) / deviation,
+        "spot_place": float(_DISTANCE[y, x]),
+    }
