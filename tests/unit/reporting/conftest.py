@@ -1,6 +1,5 @@
 """A casebook with graded cases, and what is built from them."""
 
-import socket
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -68,15 +67,3 @@ def overlays(built: Callable[[Examination], list[bytes]]) -> Callable[[Examinati
         for place, data in zip(layout.places(examination), built(examination), strict=True)
         if place.product is Product.OVERLAY
     ]
-
-
-@pytest.fixture
-def free_port() -> Callable[[], int]:
-    """Give the number of a port on which nobody listens."""
-
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return find

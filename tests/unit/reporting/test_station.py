@@ -1,13 +1,14 @@
 """The reporter's promise: a revision has exactly its objects, once, whatever happens in between (R5, I4, I6)."""
 
 import hashlib
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from graded_case import Shot, add_revision, healthy, ungradable, write_case
+from graded_case import Shot, healthy, ungradable
+from private_orthanc import free_port
+from reporting_desk import Desk
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -15,9 +16,7 @@ from casebook import deliveries, jobs
 from casebook.archive import Archive
 from casebook.database import Database
 from casebook.errors import LostLease, Unavailable
-from casebook.invariants import check
-from casebook.jobs import Claim
-from casebook.models import AttentionRow, Case, Delivery, File, Heatmap, Job, Report, Revision
+from casebook.models import AttentionRow, Delivery, File, Heatmap, Job, Report, Revision
 from casebook.settings import Destination
 from casebook.words import Attention, CaseStatus, Gradability, JobKind, JobState, Laterality, Product, Reason
 from reporting.station import Reporter, Sender
@@ -25,49 +24,6 @@ from reporting.station import Reporter, Sender
 R, L = Laterality.RIGHT, Laterality.LEFT
 PACS = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=4242)
 CLINIC = Destination(name="clinic", ae_title="CLINIC", host="127.0.0.1", port=4243, products=(Product.SR,))
-
-
-class Desk:
-    """A reporter with its casebook, and what it rang for."""
-
-    def __init__(self, database: Database, archive: Archive, clock: Any, destinations: tuple[Destination, ...]) -> None:
-        self.database, self.archive, self.clock = database, archive, clock
-        self.rung: list[JobKind] = []
-        self.reporter = Reporter(database, archive, destinations, clock, self.rung.append)
-
-    def case(self, *shots: Shot, **options: Any) -> Revision:
-        with self.database.transaction() as t:
-            revision = write_case(t, self.archive, list(shots), self.clock.now(), **options)
-            jobs.enqueue(t, JobKind.REPORT, revision.id, self.clock.now())
-        return revision
-
-    def later(self, revision: Revision, *shots: Shot) -> Revision:
-        with self.database.transaction() as t:
-            case = t.get_one(Case, revision.case_id)
-            later = add_revision(t, self.archive, case, list(shots), self.clock.now())
-            jobs.enqueue(t, JobKind.REPORT, later.id, self.clock.now())
-        return later
-
-    def claim(self, kind: JobKind = JobKind.REPORT) -> Claim:
-        with self.database.transaction() as t:
-            claim = jobs.claim(t, kind, "test", self.clock.now())
-        assert claim is not None
-        return claim
-
-    def work(self) -> None:
-        self.reporter.work(self.claim())
-
-    def reports(self) -> list[Report]:
-        with self.database.reading() as t:
-            return list(t.scalars(select(Report).order_by(Report.id)))
-
-    def bytes_of(self, report: Report) -> bytes:
-        with self.database.reading() as t:
-            return self.archive.read(t.get_one(File, report.file_id).path)
-
-    def findings(self) -> list[str]:
-        with self.database.reading() as t:
-            return [f"{found.invariant}: {found.what}" for found in check(t, self.archive, self.clock.now())]
 
 
 @pytest.fixture
@@ -239,7 +195,7 @@ def test_what_waits_for_a_destination_that_is_gone_goes_on_waiting(
 # pynetdicom drops the socket of a refused connection without closing it; it is closed when collected, at once.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_R7_nobody_there_pauses_the_lane_in_its_job(
-    desk: Desk, database: Database, archive: Archive, clock: Any, free_port: Callable[[], int]
+    desk: Desk, database: Database, archive: Archive, clock: Any
 ) -> None:
     desk.case(healthy(R))
     desk.work()
