@@ -7,6 +7,8 @@ import socket
 import threading
 from collections.abc import Callable
 
+from pydicom.config import IGNORE
+from pydicom.config import settings as pydicom_settings
 from pynetdicom import _config, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.presentation import PresentationContext, build_context
@@ -117,7 +119,7 @@ class Listener:
 
     def stop(self) -> None:
         """Accept nobody more, let objects under way arrive, and end within 17 seconds (R19)."""
-        if self._door is None:
+        if self._door is None or self._stopping:
             return
         self._stopping = True
         self._door.send_waiting_away()
@@ -223,7 +225,8 @@ def _on_c_echo(_event: evt.Event) -> int:
 
 
 def _quieten_pynetdicom() -> None:
-    """Keep identifiers and whole messages out of the log (security S18); what matters is counted and logged here."""
+    """Keep a peer's values out of the log and of warnings (security S18); what matters is checked and counted here."""
+    pydicom_settings.reading_validation_mode = IGNORE
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)

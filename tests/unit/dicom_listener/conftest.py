@@ -1,0 +1,54 @@
+"""A listener for each test, on SQLite."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from listening import Place, new_archive, start
+
+from casebook.archive import Archive
+from casebook.database import Database
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty casebook, migrated once and copied for each test."""
+    file = tmp_path_factory.mktemp("migrated") / "casebook.sqlite3"
+    database = Database(f"sqlite:///{file}")
+    database.create_schema()
+    database.close()
+    return file
+
+
+@pytest.fixture
+def database(migrated: Path, tmp_path: Path) -> Iterator[Database]:
+    file = shutil.copy(migrated, tmp_path / "casebook.sqlite3")
+    database = Database(f"sqlite:///{file}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return new_archive(tmp_path / "archive")
+
+
+@pytest.fixture
+def listen(database: Database, archive: Archive) -> Iterator[Callable[..., Place]]:
+    """Start listeners: ``listen(limits=..., max_associations=..., ...)``."""
+    places: list[Place] = []
+
+    def begin(archive: Archive = archive, **options: Any) -> Place:
+        places.append(start(database, archive, **options))
+        return places[-1]
+
+    yield begin
+    for place in places:
+        place.listener.stop()
+
+
+@pytest.fixture
+def place(listen: Callable[..., Place]) -> Place:
+    return listen()
