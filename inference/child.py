@@ -47,6 +47,10 @@ class DeadlinePassed(ChildDied):
     """The child was killed because a picture took too long."""
 
 
+class _NeverTaken(ChildDied):
+    """The child ended without a word about the file."""
+
+
 class ChildStopped(Unavailable):
     """The child was stopped because this process ends; the file is as good as before."""
 
@@ -197,37 +201,48 @@ class Child:
         with self._working:
             if self._files >= FILES_A_CHILD:
                 self._bury()
-            self.wait_ready()
-            self._files += 1
-            stage = Stage.READING
-            end = self._clock.monotonic() + FILE_SECONDS
-            deadline = self._clock.monotonic() + self._picture_seconds
             try:
-                self._send({"path": str(path.absolute()), "out": None if out is None else str(out.absolute())})
-                while True:
-                    message = self._receive(deadline)
-                    if "stage" in message:
-                        stage = Stage(message["stage"])
-                        if stage is Stage.READING:  # another frame
-                            deadline = min(end, self._clock.monotonic() + self._picture_seconds)
-                        continue
-                    if "unavailable" in message:
-                        raise Unavailable(str(message["unavailable"])[:200])
-                    if "died" in message:
-                        log.warning("the child met an error", extra={"place": str(message["died"])[:100]})
-                        continue
+                return self._examine(path, out)
+            except _NeverTaken:
+                # It died between two files, and its kernel had not said so yet: that is not this file's fault.
+                return self._examine(path, out)
+
+    def _examine(self, path: Path, out: Path | None) -> Examination:
+        self.wait_ready()
+        self._files += 1
+        stage, taken = Stage.READING, False
+        end = self._clock.monotonic() + FILE_SECONDS
+        deadline = self._clock.monotonic() + self._picture_seconds
+        try:
+            self._send({"path": str(path.absolute()), "out": None if out is None else str(out.absolute())})
+            while True:
+                message = self._receive(deadline)
+                taken = True
+                if "stage" in message:
+                    stage = Stage(message["stage"])
+                    if stage is Stage.READING:  # another frame
+                        deadline = min(end, self._clock.monotonic() + self._picture_seconds)
+                elif "unavailable" in message:
+                    self._bury()  # it may be the child itself that has run out of something
+                    raise Unavailable(str(message["unavailable"])[:200])
+                elif "died" in message:
+                    log.warning("the child met an error", extra={"error": str(message["died"])[:100]})
+                else:
                     return Examination.model_validate(message["examination"])
-            except wire.TooLate:
-                self._bury()
-                raise DeadlinePassed(f"A picture took longer than {self._picture_seconds:.0f} s.", stage) from None
-            except (wire.Closed, wire.Garbled, ValidationError, ValueError, KeyError):
-                self._bury()
-                raise ChildDied("The process that reads photographs ended over this one.", stage) from None
+        except wire.TooLate:
+            self._bury()
+            raise DeadlinePassed(f"A picture took longer than {self._picture_seconds:.0f} s.", stage) from None
+        except (wire.Closed, wire.Garbled, ValidationError, ValueError, KeyError):
+            self._bury()
+            kind = ChildDied if taken else _NeverTaken
+            raise kind("The process that reads photographs ended over this one.", stage) from None
 
     def stop(self) -> None:
         """Kill the child for good; whoever waits for it is told (``ChildStopped``)."""
         self._stopped.set()
         self._kill()
+        with self._working:  # whoever waited has seen the end of the pipe by now
+            self._bury()
         self._nursery.shutdown(wait=False)
 
     def _spawn(self) -> None:

@@ -35,6 +35,7 @@ def main() -> None:
         while True:
             request = wire.receive(requests)
             limit_processor_time()
+            wire.send(answers, {"stage": "reading"})
             wire.send(answers, examine(request))
     except wire.Closed:
         return

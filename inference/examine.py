@@ -36,14 +36,13 @@ class Examiner:
         Args:
             path: DICOM, JPEG or PNG.
             out: folder for the pictures of ``Made``; None makes none.
-            stage: told what is at work.
+            stage: told what is at work from now on; it begins with reading.
 
         Raises:
             OSError: the file cannot be opened, or a picture cannot be written.
             RunnerFailed: the network contradicted itself.
         """
         answers: list[FrameAnswer] = []
-        stage(Stage.READING)
         try:
             for number, frame in enumerate(reader.frames(path), start=1):
                 answers.append(self._frame(frame, number, out, stage))
