@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from pydicom import dcmread
 from pynetdicom import AE, _config, evt
+from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.presentation import build_context
 
 from casebook.deliveries import Attempt, Parcel
@@ -127,7 +128,7 @@ class Lane:
                 contexts=[build_context(sop_class, syntax) for sop_class, syntax in self._proposed],
                 ae_title=self._destination.ae_title,
                 max_pdu=_LARGEST_PDU,
-                evt_handlers=[(evt.EVT_CONN_OPEN, self._on_open), (evt.EVT_DIMSE_RECV, self._on_answer)],
+                evt_handlers=[(evt.EVT_CONN_OPEN, self._on_open), (evt.EVT_PDU_RECV, self._on_pdu)],
             )
         except OSError:  # the host's name is not known
             raise Unsendable(failures.judge_unreachable(self._destination)) from None
@@ -146,8 +147,9 @@ class Lane:
         seconds = int(self._limits.answer) or 1
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", seconds, 0))
 
-    def _on_answer(self, _event: evt.Event) -> None:
-        self._answered = True
+    def _on_pdu(self, event: evt.Event) -> None:
+        # Whether anything was answered: the library returns the same empty status for silence and for nonsense.
+        self._answered = self._answered or isinstance(event.pdu, P_DATA_TF)
 
 
 def _proposals(parcels: Iterable[Parcel]) -> list[Encoding]:

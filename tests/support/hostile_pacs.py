@@ -10,6 +10,7 @@ from private_orthanc import free_port
 from pynetdicom import AE, _config, evt
 from pynetdicom.dimse_messages import C_STORE_RSP
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu import P_DATA_TF
 
 HANG, ABORT, NO_STATUS = "hang", "abort", "no status"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -56,7 +57,7 @@ def hostile_pacs(
     takes: dict[str, list[str]] | None = None,
     calling: list[str] | None = None,
     title: str = "PACS",
-    port: int | None = None,
+    deaf: bool = False,
 ) -> Iterator[HostilePacs]:
     """Run one on a free port.
 
@@ -65,9 +66,9 @@ def hostile_pacs(
         takes: transfer syntaxes by SOP class.
         calling: the only callers it knows.
         title: what it is called; another called title is refused.
-        port: where it listens; a free port when none.
+        deaf: it stops reading when the first object begins.
     """
-    pacs = HostilePacs(port or free_port(), list(answers))
+    pacs = HostilePacs(free_port(), list(answers))
     chunked = _config.STORE_RECV_CHUNKED_DATASET
     _config.STORE_RECV_CHUNKED_DATASET = False
     ae = AE(title)
@@ -79,7 +80,11 @@ def hostile_pacs(
     def count(_event: Any) -> None:
         pacs.associations += 1
 
-    handlers = [(evt.EVT_C_STORE, pacs.answer), (evt.EVT_ACCEPTED, count)]
+    def stop_reading(event: Any) -> None:
+        if deaf and isinstance(event.pdu, P_DATA_TF):
+            pacs.released.wait(30)
+
+    handlers = [(evt.EVT_C_STORE, pacs.answer), (evt.EVT_ACCEPTED, count), (evt.EVT_PDU_RECV, stop_reading)]
     server = ae.start_server(("127.0.0.1", pacs.port), block=False, evt_handlers=handlers)
     try:
         yield pacs
