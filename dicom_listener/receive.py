@@ -4,7 +4,6 @@ Every step may fail, and then the earlier ones are undone; only what is durable 
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -38,7 +37,7 @@ IMPLEMENTATION_CLASS_UID = derived_uid("implementation class")
 IMPLEMENTATION_VERSION = "RETINAGATE"
 _PREAMBLE = b"\0" * 128 + b"DICM"
 
-Ring = Callable[[str], object]
+Ring = Callable[[JobKind], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,44 +60,6 @@ class Offer:
     passcode: bytes | None = None  # of the user identity, if the caller gave one
 
 
-class Bell:
-    """Rings from a thread of its own: a broker that hangs must not hold the answer a camera waits for (R11).
-
-    Rings while one is under way become one; a lost ring costs one round of the sweep.
-    """
-
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
-        self._due = threading.Event()
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="listener-bell", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def due(self) -> None:
-        """Ask for a ring; returns at once."""
-        self._due.set()
-
-    def stop(self) -> None:
-        """End, without waiting for a ring that hangs."""
-        self._stopped = True
-        self._due.set()
-        self._thread.join(timeout=1.0)
-
-    def _run(self) -> None:
-        while True:
-            self._due.wait()
-            self._due.clear()
-            if self._stopped:
-                return
-            try:
-                self._ring(JobKind.GRADE.value)
-            except Exception:  # the border of the ring: the rows stand, the sweep finds them
-                log.warning("the bell could not be rung", exc_info=True)
-
-
 class Receiver:
     """Takes objects into archive and casebook.
 
@@ -107,18 +68,18 @@ class Receiver:
         archive: the files.
         clock: for what is written down and for the time an object may take.
         callers: who proves to be the self-test.
-        bell: is rung for every new object.
+        ring: is called for every new photograph, and returns at once.
         limits: how long keeping may take.
     """
 
     def __init__(
-        self, database: Database, archive: Archive, clock: Clock, callers: Callers, bell: Bell, limits: Limits
+        self, database: Database, archive: Archive, clock: Clock, callers: Callers, ring: Ring, limits: Limits
     ) -> None:
         self._database = database
         self._archive = archive
         self._clock = clock
         self._callers = callers
-        self._bell = bell
+        self._ring = ring
         self._limits = limits
         self.in_flight = InFlight()
 
@@ -176,13 +137,19 @@ class Receiver:
             if offer.spool is not None:
                 self.abandon(offer.spool)
         if arrived is Arrived.NEW:
-            self._bell.due()
+            self._tell()
         telemetry.STORE_REQUESTS.labels(status=f"{answer.status:04X}").inc()
         telemetry.STORE_SECONDS.observe(max(0.0, self._clock.monotonic() - began))
         telemetry.STORE_BYTES.inc(offer.spool.received if offer.spool else 0)
         if arrived is not None:
             telemetry.OBJECTS.labels(kind=arrived.value).inc()
         return answer
+
+    def _tell(self) -> None:
+        try:
+            self._ring(JobKind.GRADE)
+        except Exception:  # the border of the ring: the rows stand, the sweep finds them
+            log.warning("the bell could not be rung", exc_info=True)
 
     def _refusal(self, announced: Announced) -> Exception | None:
         if not is_uid(announced.sop_instance_uid):

@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import os
 import socket
 import threading
 from collections.abc import Callable
@@ -18,14 +17,13 @@ from casebook.clock import SYSTEM, Clock
 from casebook.database import Database
 from casebook.errors import Misconfigured, Unavailable
 from casebook.settings import Listener as ListenerSettings
-from dicom_listener import in_flight
 from dicom_listener.association_request import AssociationRequest, Rejection
 from dicom_listener.callers import Callers
 from dicom_listener.contexts import VERIFICATION, supported
 from dicom_listener.door import Door
 from dicom_listener.guard import GuardedAssociation
 from dicom_listener.limits import Limits
-from dicom_listener.receive import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, Bell, Receiver, Ring
+from dicom_listener.receive import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, Receiver, Ring
 from dicom_listener.room import Room
 from dicom_listener.statuses import Status
 
@@ -41,7 +39,6 @@ class Listener:
         settings: the listener's section.
         receiver: takes the objects.
         callers: judges who may associate.
-        bell: rings for new photographs.
         archive: asked whether there is room before an association with storage contexts is accepted.
         clock: for deadlines.
         limits: how long and how much.
@@ -53,7 +50,6 @@ class Listener:
         *,
         receiver: Receiver,
         callers: Callers,
-        bell: Bell,
         archive: Archive,
         clock: Clock,
         limits: Limits,
@@ -61,7 +57,6 @@ class Listener:
         self._settings = settings
         self._receiver = receiver
         self._callers = callers
-        self._bell = bell
         self._archive = archive
         self._clock = clock
         self._limits = limits
@@ -110,7 +105,6 @@ class Listener:
             self._door = self._open()
         except OSError as error:
             raise _misconfigured(self._settings, error) from error
-        self._bell.start()
         self._thread = threading.Thread(
             target=self._door.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True
         )
@@ -133,12 +127,6 @@ class Listener:
         for association in self._door.associations():
             association.join(timeout=1.0)
         self._door.shutdown()
-        self._bell.stop()
-
-    def announce(self, database: Database) -> None:
-        """Tell the sweep of other processes which studies are arriving; to be called every second."""
-        with database.transaction() as t:
-            in_flight.announce(t, self.in_flight, self._clock.now(), host=socket.gethostname(), pid=os.getpid())
 
     def _open(self) -> Door:
         limits = self._limits
@@ -197,7 +185,7 @@ def make_server(
         database: the casebook.
         archive: the files; prepared.
         clock: for what is written down and for deadlines.
-        ring: called with the kind of work after a new photograph, from a thread of the listener's own.
+        ring: says what kind of work a new photograph is; must return at once, for a camera waits for its answer (R11).
         limits: how long and how much a peer may take.
         self_test_secret: what the self-test caller of this start proves itself with.
 
@@ -206,11 +194,8 @@ def make_server(
     """
     limits = limits or Limits()
     callers = Callers(settings, clock, self_test_secret)
-    bell = Bell(ring)
-    receiver = Receiver(database, archive, clock, callers, bell, limits)
-    return Listener(
-        settings, receiver=receiver, callers=callers, bell=bell, archive=archive, clock=clock, limits=limits
-    )
+    receiver = Receiver(database, archive, clock, callers, ring, limits)
+    return Listener(settings, receiver=receiver, callers=callers, archive=archive, clock=clock, limits=limits)
 
 
 def _contexts(settings: ListenerSettings) -> list[PresentationContext]:

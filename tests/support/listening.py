@@ -13,6 +13,7 @@ from casebook.clock import SYSTEM, Clock
 from casebook.database import Database
 from casebook.models import File, Photograph
 from casebook.settings import Listener as Settings
+from casebook.words import JobKind
 from dicom_listener.limits import Limits
 from dicom_listener.server import Listener, make_server
 
@@ -39,7 +40,7 @@ class Place:
     listener: Listener
     database: Database
     archive: Archive
-    rings: list[str]
+    rings: list[JobKind]
 
     @property
     def address(self) -> tuple[str, int]:
@@ -75,7 +76,7 @@ def start(
     bounds: dict[str, Any] | None = None, **settings: Any,
 ) -> Place:  # fmt: skip
     """Start a listener; ``settings`` are its section, ``bounds`` single limits."""
-    rings: list[str] = []
+    rings: list[JobKind] = []
     section = Settings(**settings).model_copy(update={"port": 0})
     listener = make_server(
         section, database, archive, clock, rings.append, replace(limits, **bounds or {}), self_test_secret=secret

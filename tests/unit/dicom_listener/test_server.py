@@ -14,7 +14,6 @@ from casebook.archive import Archive
 from casebook.database import Database
 from casebook.errors import Misconfigured
 from casebook.settings import Listener as Settings
-from dicom_listener.in_flight import announced
 from dicom_listener.server import make_server
 
 
@@ -120,19 +119,6 @@ def test_no_thread_is_left_after_the_end(listen: Callable[..., Place]) -> None:
     assert until(lambda: set(threading.enumerate()) <= before)
     for peer in peers:
         peer.close()
-
-
-def test_R16_what_is_under_way_is_announced_to_other_processes(place: Place) -> None:
-    from casebook.clock import SYSTEM
-
-    with RawAssociation(place.address) as peer:
-        peer.associate()
-        peer.message(3, c_store(OPHTHALMIC, "1.2.3.4.5"))
-        peer.send(pdu(raw.P_DATA, fragment(3, 0, data_set())))
-        assert until(lambda: place.listener.in_flight == {"1.2.3"})
-        place.listener.announce(place.database)
-        with place.database.reading() as t:
-            assert announced(t, SYSTEM.now()) == {"1.2.3"}
 
 
 def test_security_S18_no_text_of_a_peer_reaches_the_log(place: Place, caplog: pytest.LogCaptureFixture) -> None:
