@@ -18,7 +18,6 @@ from casebook.settings import Settings
 if TYPE_CHECKING:
     from gateway.queue import Doorbell
 
-SHIPPED_BUNDLE = "compact"
 _OWN_FOLDER = "Set RETINAGATE_HOME to a folder of yours."
 
 
@@ -110,11 +109,9 @@ def bundle_folder(settings: Settings) -> Path:
     Raises:
         Misconfigured: there is none.
     """
-    folder = settings.model.bundle
-    if folder is None:
-        import inference
+    from inference.bundle import CARD, SHIPPED
 
-        folder = Path(next(iter(inference.__path__))) / "bundles" / SHIPPED_BUNDLE
-    if not (folder / "card.json").is_file():
-        raise Misconfigured(f"There is no bundle in {folder}.", "Set model.bundle to a folder that holds a card.json.")
+    folder = settings.model.bundle or SHIPPED
+    if not (folder / CARD).is_file():
+        raise Misconfigured(f"There is no bundle in {folder}.", "Set model.bundle to the folder of a bundle.")
     return folder

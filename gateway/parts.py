@@ -77,7 +77,6 @@ def run_worker(house: House, stop: threading.Event, progress: Progress) -> None:
                 if house.clock.monotonic() - renewed >= RENEW_EVERY:
                     renewed = house.clock.monotonic()
                     worker.renew_leases()
-                stations.look_after()
                 alive.beat(ready=True)
                 model.beat(ready=stations.model_ready(), detail=stations.model_detail())
             progress.turn()

@@ -12,6 +12,7 @@ from gateway.progress import Progress
 log = logging.getLogger(__name__)
 
 RESTARTS = 3
+DELAYS = (0.0, 2.0, 10.0)  # before each restart: what fails at once may only need a moment
 WITHIN_SECONDS = 300.0
 STILL_AFTER = 60.0
 LOOK_EVERY = 0.5
@@ -28,6 +29,7 @@ class _Part:
     progress: Progress
     thread: threading.Thread | None = None
     restarts: deque[float] = field(default_factory=deque)
+    restart_at: float | None = None
 
 
 class Supervisor:
@@ -59,9 +61,12 @@ class Supervisor:
                 ended = not part.thread.is_alive()
                 if not ended and part.progress.silence() < STILL_AFTER:
                     continue
-                log.error("a part %s", "ended" if ended else "stands still", extra={"part": part.name})
-                if not self._restart(part):
-                    return part.name
+                if part.restart_at is None:
+                    log.error("a part %s", "ended" if ended else "stands still", extra={"part": part.name})
+                    if not self._plan_restart(part):
+                        return part.name
+                if part.restart_at is not None and self._clock.monotonic() >= part.restart_at:
+                    self._restart(part)
         return None
 
     def stop(self) -> list[str]:
@@ -78,18 +83,21 @@ class Supervisor:
             part.thread.join(max(0.0, deadline - self._clock.monotonic()))
         return [part.name for part in self._parts if part.thread is not None and part.thread.is_alive()]
 
-    def _restart(self, part: _Part) -> bool:
+    def _plan_restart(self, part: _Part) -> bool:
         now = self._clock.monotonic()
         while part.restarts and now - part.restarts[0] > WITHIN_SECONDS:
             part.restarts.popleft()
         if len(part.restarts) >= RESTARTS:
             return False
+        part.restart_at = now + DELAYS[len(part.restarts)]
         part.restarts.append(now)
+        return True
+
+    def _restart(self, part: _Part) -> None:
         # A thread cannot be killed: one that stands still is told to stop and left behind, its leases run out.
         part.stop.set()
-        part.stop, part.progress = threading.Event(), Progress(self._clock)
+        part.stop, part.progress, part.restart_at = threading.Event(), Progress(self._clock), None
         self._launch(part)
-        return True
 
     def _launch(self, part: _Part) -> None:
         stop, progress = part.stop, part.progress

@@ -1,12 +1,12 @@
 """Runs parts in this process until told to stop: all for ``up``, some for ``listen``, ``work`` and ``dashboard``."""
 
+import importlib
 import logging
 import secrets
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from importlib.metadata import version
 
 from sqlalchemy import func, select
@@ -18,7 +18,7 @@ from casebook.settings import Settings
 from casebook.words import RESEARCH_USE
 from gateway import parts, sweep
 from gateway.house import House, alone_in, bundle_folder, open_house
-from gateway.supervisor import Supervisor
+from gateway.supervisor import Run, Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,13 @@ _RUN: dict[str, parts.Part] = {
     "listener": parts.run_listener,
     "dashboard": parts.run_dashboard,
     "worker": parts.run_worker,
+}
+# Imported before any thread starts: two threads that import pydicom at once can see it half made.
+_NEEDS = {
+    "sweeper": (),
+    "listener": ("dicom_listener.server", "gateway.queue"),
+    "dashboard": ("dashboard.app", "uvicorn"),
+    "worker": ("gateway.stations", "gateway.queue"),
 }
 _CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
 FAILED = 1
@@ -64,6 +71,8 @@ def run_one(settings: Settings, *names: str) -> int:
 
 def _run(house: House, names: list[str], banner: "_Banner | None") -> int:
     telemetry.configure_logging()
+    for module in sorted({module for name in names for module in _NEEDS[name]}):
+        importlib.import_module(module)
     stop = threading.Event()
     _stop_on_signals(stop)
     supervisor = Supervisor(house.clock)
@@ -80,7 +89,7 @@ def _run(house: House, names: list[str], banner: "_Banner | None") -> int:
     return FAILED if failed is not None else 0
 
 
-def _bound(part: parts.Part, house: House) -> Callable[[threading.Event, parts.Progress], None]:
+def _bound(part: parts.Part, house: House) -> Run:
     return lambda stop, progress: part(house, stop, progress)
 
 

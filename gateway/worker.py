@@ -45,7 +45,7 @@ class Worker:
     def __init__(self, house: House, stations: list[Station]) -> None:
         self._house = house
         self._stations = {station.kind: station for station in stations}
-        self._lanes = {kind: _Lane() for kind in self._stations if kind is not JobKind.DELIVER}
+        self._lanes: dict[JobKind, _Lane] = {kind: _Lane() for kind in self._stations if kind is not JobKind.DELIVER}
         self._in_hand: dict[int, Claim] = {}
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)

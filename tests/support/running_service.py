@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,15 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from private_orthanc import free_port
+
+QUIET_SECONDS = 2
 COMMAND = str(Path(sys.executable).with_name("retinagate"))
-
-
-def free_port() -> int:
-    """Return a TCP port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(question: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -99,6 +93,11 @@ class Service:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         return self._process.wait(timeout=40)
+
+    def end(self) -> None:
+        """Kill it if it still runs; the end of a test."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
 
     def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run another command with the same settings."""

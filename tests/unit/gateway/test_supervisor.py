@@ -13,6 +13,7 @@ from gateway.supervisor import Supervisor
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "LOOK_EVERY", 0.002)
+    monkeypatch.setattr(supervisor, "DELAYS", (0.0, 0.0, 0.0))
 
 
 def test_a_part_that_always_fails_ends_the_service_and_is_named(clock: Any) -> None:
@@ -23,7 +24,8 @@ def test_a_part_that_always_fails_ends_the_service_and_is_named(clock: Any) -> N
         raise RuntimeError("broken")
 
     def fine(stop: threading.Event, progress: Progress) -> None:
-        stop.wait()
+        while not stop.wait(0.001):
+            progress.turn()
 
     parts = Supervisor(clock)
     parts.start("fine", fine)
@@ -78,3 +80,22 @@ def test_R19_a_part_that_does_not_stop_in_time_is_named(clock: Any, monkeypatch:
     parts.start("stubborn", lambda stop, progress: release.wait() and None)
     assert parts.stop() == ["stubborn"]
     release.set()
+
+
+def test_a_part_that_fails_again_at_once_is_given_a_moment(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "DELAYS", (0.0, 5.0, 5.0))
+    starts: list[float] = []
+    over = threading.Event()
+
+    def fails(stop: threading.Event, progress: Progress) -> None:
+        starts.append(clock.seconds)
+
+    parts = Supervisor(clock)
+    parts.start("listener", fails)
+    ticker = threading.Thread(target=lambda: [clock.move(1) for _ in iter(lambda: over.wait(0.01), True)])
+    ticker.start()
+    assert parts.watch(threading.Event()) == "listener"
+    over.set()
+    ticker.join()
+    assert len(starts) == 4
+    assert starts[2] - starts[1] >= 5

@@ -1,0 +1,187 @@
+"""A photograph goes the whole way: camera, service, PACS."""
+
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dicom_validators import dcentvfy, dciodvfy, dsrdump, pixelmed
+from private_orthanc import Orthanc
+from pydicom import Dataset, dcmread
+from running_service import QUIET_SECONDS, Service, wait_for
+from studies import NAME, Study, make_study
+
+from casebook.words import Laterality
+
+SR = "1.2.840.10008.5.1.4.1.1.88.34"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+LOINC_EYES = {"71491-5", "71490-7"}
+
+
+def case_of(service: Service, study: Study) -> Any:
+    """Return the case of a study, or nothing while there is none."""
+    items = service.api(f"/cases?study_instance_uid={study.uid}")["items"]
+    return items[0] if items else None
+
+
+def delivered(service: Service, study: Study) -> Any:
+    """Return the case of a study once all its objects were sent."""
+    case = case_of(service, study)
+    sent = case and case["deliveries"] and all(delivery["state"] == "sent" for delivery in case["deliveries"])
+    return case if sent else None
+
+
+def results(orthanc: Orthanc, study: Study, folder: Path) -> list[Dataset]:
+    """Return what the PACS holds of a study, written into a folder for the validators."""
+    folder.mkdir(exist_ok=True)
+    found = []
+    for uid in sorted(orthanc.instances()):
+        data = orthanc.file(uid)
+        (folder / f"{uid}.dcm").write_bytes(data)
+        dataset = dcmread(BytesIO(data))
+        if study.uid == dataset.StudyInstanceUID:
+            found.append(dataset)
+    return found
+
+
+def grades_in(report: Dataset) -> dict[str, str]:
+    """Return the LOINC answers of a report by the LOINC code of the eye."""
+    answers = {}
+    for content in report.iterall():
+        if content.keyword == "ConceptNameCodeSequence" and content.value[0].CodeValue in LOINC_EYES:
+            answers[content.value[0].CodeValue] = content
+    return {
+        item.ConceptNameCodeSequence[0].CodeValue: item.ConceptCodeSequence[0].CodeValue
+        for item in _items(report)
+        if item.ConceptNameCodeSequence[0].CodeValue in answers
+    }
+
+
+def _items(container: Dataset) -> Any:
+    for item in container.get("ContentSequence", []):
+        if "ConceptNameCodeSequence" in item:
+            yield item
+        yield from _items(item)
+
+
+@pytest.mark.peer("orthanc")
+def test_a_study_comes_back_as_one_report_and_two_overlays(
+    make_service: Callable[..., Service],
+    orthanc: Orthanc,
+    phantoms: Callable[[int], Study],
+    send: Callable[[Service, Study], None],
+    tmp_path: Path,
+) -> None:
+    service = make_service(orthanc).start()
+    study = phantoms(1)
+    send(service, study)
+    wait_for(
+        lambda: all(p["gradability"] != "pending" for p in case_of(service, study)["photographs"]), 15, "gradability"
+    )
+    case = wait_for(lambda: delivered(service, study), 30, "delivery")
+    assert case["status"] == "reported"
+    assert {photograph["laterality"] for photograph in case["photographs"]} == {"R", "L"}
+    assert all(photograph["grade"] is not None for photograph in case["photographs"])
+    found = results(orthanc, study, tmp_path / "received")
+    assert sorted(dataset.SOPClassUID for dataset in found) == [SECONDARY_CAPTURE, SECONDARY_CAPTURE, SR]
+    source = dcmread(study.files[0], stop_before_pixels=True)
+    for dataset in found:
+        assert str(dataset.PatientName) == NAME
+        for keyword in ("PatientID", "AccessionNumber", "StudyInstanceUID", "StudyDate", "StudyID"):
+            assert dataset[keyword].value == source[keyword].value, keyword
+    report = next(dataset for dataset in found if dataset.SOPClassUID == SR)
+    assert set(grades_in(report)) == LOINC_EYES
+    heatmap = f"/api/v1/cases/{case['id']}/photographs/{case['photographs'][0]['id']}/heatmap.png"
+    assert service.download(heatmap).startswith(b"\x89PNG")
+    downloaded = dcmread(BytesIO(service.download(case["reports"][0]["href"])))
+    assert downloaded.SOPInstanceUID in {dataset.SOPInstanceUID for dataset in found}
+
+    send(service, study)
+    again = case_of(service, study)
+    assert (again["revision"], len(again["deliveries"])) == (1, 3)
+    assert len(orthanc.instances()) == 3
+    fsck = service.run("fsck")
+    assert (fsck.returncode, fsck.stdout.strip()) == (0, "clean")
+    assert service.stop() == 0
+
+
+@pytest.mark.peer("orthanc")
+def test_a_late_photograph_makes_the_second_revision(
+    make_service: Callable[..., Service],
+    orthanc: Orthanc,
+    phantoms: Callable[[int], Study],
+    send: Callable[[Service, Study], None],
+    tmp_path: Path,
+) -> None:
+    service = make_service(orthanc).start()
+    study = phantoms(2)
+    send(service, Study(study.uid, study.folder, study.files[:1]))
+    first = wait_for(lambda: delivered(service, study), 30, "the first report")
+    assert first["revision"] == 1
+    assert "missing_eye" in first["attention"]
+    assert first["referable"] is not False
+    send(service, study)
+    second = wait_for(
+        lambda: (found := delivered(service, study)) and found["revision"] == 2 and found, 30, "the second report"
+    )
+    assert "missing_eye" not in second["attention"]
+    reports = [found for found in results(orthanc, study, tmp_path / "received") if found.SOPClassUID == SR]
+    by_number = {int(report.InstanceNumber): report for report in reports}
+    assert sorted(by_number) == [1, 2]
+    predecessor = by_number[2].PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert predecessor.ReferencedSOPInstanceUID == by_number[1].SOPInstanceUID
+
+
+@pytest.mark.peer("orthanc")
+def test_without_a_destination_the_report_waits_to_be_downloaded(
+    make_service: Callable[..., Service], phantoms: Callable[[int], Study], send: Callable[[Service, Study], None]
+) -> None:
+    service = make_service().start()
+    study = phantoms(3)
+    send(service, study)
+    case = wait_for(
+        lambda: (found := case_of(service, study)) and found["status"] == "reported" and found, 30, "the report"
+    )
+    assert case["deliveries"] == []
+    assert [report["product"] for report in case["reports"]].count("sr") == 1
+    assert dcmread(BytesIO(service.download(case["reports"][0]["href"]))).Manufacturer == "RetinaGate"
+
+
+@pytest.mark.photographs
+@pytest.mark.peer("orthanc")
+def test_real_photographs_with_the_shipped_bundle(
+    make_service: Callable[..., Service],
+    orthanc: Orthanc,
+    send: Callable[[Service, Study], None],
+    photographs: Path,
+    program: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    eyes = {Laterality.RIGHT: "eyepacs_16_right.jpg", Laterality.LEFT: "eyepacs_16_left.jpg"}
+    study = make_study(
+        tmp_path / "real", 16, {side: (photographs / "highres" / name).read_bytes() for side, name in eyes.items()}
+    )
+    service = _shipped(make_service, orthanc)
+    send(service, study)
+    sent_at = time.monotonic()
+    case = wait_for(lambda: delivered(service, study), QUIET_SECONDS + 30, "delivery")
+    print(f"delivered {time.monotonic() - sent_at:.1f} s after the last C-STORE, quiet time {QUIET_SECONDS} s")
+    assert all(photograph["grade"] is not None for photograph in case["photographs"])
+    found = results(orthanc, study, tmp_path / "received")
+    assert sorted(dataset.SOPClassUID for dataset in found) == [SECONDARY_CAPTURE, SECONDARY_CAPTURE, SR]
+    files = sorted((tmp_path / "received").glob("*.dcm"))
+    for file in files:
+        assert dciodvfy(program, file).errors == ()
+    assert dcentvfy(program, [*study.files, *files]).errors == ()
+    report = next(file for file in files if dcmread(file).SOPClassUID == SR)
+    assert dsrdump(program, report).errors == ()
+    assert pixelmed(program, report).errors == ()
+    assert set(grades_in(dcmread(report))) == LOINC_EYES
+
+
+def _shipped(make_service: Callable[..., Service], orthanc: Orthanc) -> Service:
+    service = make_service(orthanc)
+    del service.environment["RETINAGATE__MODEL__BUNDLE"]
+    return service.start()
