@@ -209,7 +209,7 @@ def record_lane_failure(
 
 def resend(
     t: Session, case_id: int, destinations: Iterable[Destination], now: datetime, *, also_sent: bool = False
-) -> set[str]:
+) -> int:
     """Try at once what has not arrived of a case, and give destinations added since then their rows.
 
     Args:
@@ -217,7 +217,7 @@ def resend(
         also_sent: send again what was sent before, because a person says that it is not there.
 
     Returns:
-        The names of the destinations that will get something.
+        How many deliveries of the case are due now.
     """
     of_case = select(Report.id).join(Report.revision).where(Revision.case_id == case_id)
     states = [DeliveryState.WAITING, DeliveryState.FAILED]
@@ -228,13 +228,13 @@ def resend(
         .where(Delivery.report_id.in_(of_case), Delivery.state.in_(states))
         .values(state=DeliveryState.WAITING, next_attempt_at=now, first_attempt_at=None, refusals=0, confirmed_at=None)
         .returning(Delivery.destination)
-    )
+    ).all()
     newest = select(func.max(Report.revision_id)).where(Report.id.in_(of_case)).scalar_subquery()
     reports = t.scalars(select(Report).where(Report.revision_id == newest).order_by(Report.id)).all()
-    names = set(again) | plan(t, reports, destinations, now)
-    for name in sorted(names):
+    for name in sorted({*again, *plan(t, reports, destinations, now)}):
         wake(t, name, now)
-    return names
+    due_now = select(func.count()).select_from(Delivery).where(Delivery.report_id.in_(of_case), *_due(now))
+    return t.scalar(due_now) or 0
 
 
 def wake(t: Session, destination: str, now: datetime) -> None:

@@ -122,12 +122,17 @@ def judge_rejection(destination: Destination, rejection: Rejection, our_title: s
     return Attempt(Effect.CONFIGURATION, f"{_named(destination)} refuses the connection. {remedy}", breaks_lane=True)
 
 
-def judge_no_context(destination: Destination, product: str) -> Attempt:
-    """Judge that the peer takes no object of this class in this transfer syntax."""
+def judge_no_context(destination: Destination, name: str) -> Attempt:
+    """Judge that the peer takes no object of this class in this transfer syntax.
+
+    Args:
+        destination: the peer.
+        name: what the object is called, such as a product.
+    """
     return Attempt(
         Effect.CONFIGURATION,
-        f"{_named(destination)} does not take the {product} as it is encoded. "
-        f"Allow it there, or remove {product} from its products in the settings.",
+        f"{_named(destination)} does not take this kind of object as it is encoded ({name}). "
+        "Allow it there, or remove it from the destination's products in the settings.",
     )
 
 

@@ -22,7 +22,7 @@ from casebook.words import Attention, CaseStatus, JobKind
 from reporting import layout, products, source
 from reporting.layout import Place
 from reporting.source import Examination
-from reporting.store import Lane, Limits, Unsendable
+from reporting.store import Cargo, Lane, Limits, Unsendable
 
 log = logging.getLogger(__name__)
 
@@ -235,12 +235,13 @@ class Sender:
 
     def _send_all(self, destination: Destination, parcels: list[Parcel]) -> float:
         """Send these; return the seconds the lane must pause, 0 when it works."""
+        cargoes = [Cargo(parcel.sop_class_uid, parcel.transfer_syntax_uid, str(parcel.product)) for parcel in parcels]
         try:
-            with Lane(destination, self._our_title, parcels, self._limits) as lane:
-                for parcel in parcels:
+            with Lane(destination, self._our_title, cargoes, self._limits) as lane:
+                for parcel, cargo in zip(parcels, cargoes, strict=True):
                     if self._stopping.is_set():
                         break
-                    attempt = lane.send(parcel, self._archive.path(parcel.path))
+                    attempt = lane.send(cargo, self._archive.path(parcel.path))
                     failpoints.point("after_store")
                     self._count(destination, parcel, attempt)
                     if attempt.breaks_lane:

@@ -209,7 +209,7 @@ def test_R6_a_class_that_is_not_taken_stops_that_product_alone(desk: Callable[..
         made = desk(pacs.port)
         made.send(limits=SHORT)
         assert [state for state, _, _ in states(made)] == ["waiting", "waiting", "sent"]
-        assert "remove overlay from its products" in (made.deliveries()[0].last_error or "")
+        assert "(overlay). Allow it there" in (made.deliveries()[0].last_error or "")
         assert asking(made)
 
 
@@ -218,7 +218,7 @@ def test_R6_a_pacs_that_takes_nothing_of_ours_is_no_lane_failure(desk: Callable[
         made = desk(pacs.port)
         made.send(limits=SHORT)
         assert [state for state, _, _ in states(made)] == ["waiting"] * 3
-        assert all("does not take the" in (row.last_error or "") for row in made.deliveries())
+        assert all("does not take this kind" in (row.last_error or "") for row in made.deliveries())
         assert lane(made).state is JobState.DONE
 
 

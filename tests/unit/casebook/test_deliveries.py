@@ -249,12 +249,12 @@ def test_resend_tries_failures_at_once_and_gives_a_new_destination_its_rows(
         deliveries.record_attempt(t, waiting, busy, clock.now(), 0.5)
         jobs.enqueue(t, JobKind.DELIVER, "pacs", clock.now(), run_after=clock.now() + timedelta(seconds=900))
 
-        assert deliveries.resend(t, 1, [PACS, CLINIC], clock.now()) == {"pacs", "clinic"}
+        assert deliveries.resend(t, 1, [PACS, CLINIC], clock.now()) == 3
         assert [parcel.id for parcel in deliveries.due(t, "pacs", clock.now())] == [failed.id, waiting.id]
         assert len(deliveries.due(t, "clinic", clock.now())) == 1
         assert set(t.scalars(select(Job.run_after))) == {clock.now()}
 
-        deliveries.resend(t, 1, [PACS, CLINIC], clock.now(), also_sent=True)
+        assert deliveries.resend(t, 1, [PACS, CLINIC], clock.now(), also_sent=True) == 4
         assert len(deliveries.due(t, "pacs", clock.now())) == 3
 
 

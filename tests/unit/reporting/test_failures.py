@@ -75,7 +75,7 @@ def test_R6_a_class_that_is_not_taken_concerns_that_product_alone() -> None:
     attempt = failures.judge_no_context(PACS, "overlay")
     assert attempt.effect is Effect.CONFIGURATION
     assert not attempt.breaks_lane
-    assert "remove overlay from its products" in attempt.sentence
+    assert "(overlay). Allow it there, or remove it" in attempt.sentence
 
 
 def test_R6_an_answer_without_a_status_is_never_success() -> None:
