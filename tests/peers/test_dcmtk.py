@@ -17,7 +17,6 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000, JPEG2000Lossless
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from casebook import invariants
 from casebook.archive import Archive, strangers
@@ -274,14 +273,10 @@ def _assert_clean_with(tmp_path: Path, uids: list[str]) -> None:
     later = time.time() + 1
     archive.sweep_incoming(later)
     with database.reading() as t:
-        for stranger in _strangers(t, archive, later):
+        for stranger in strangers(t, archive, later):
             archive.discard(stranger)
         assert list(t.scalars(select(Photograph.sop_instance_uid))) == uids
         assert list(invariants.check(t, archive, SYSTEM.now())) == []
     database.close()
     assert len([file for file in archive.objects.rglob("*") if file.is_file()]) == len(uids)
     assert list(archive.incoming.iterdir()) == []
-
-
-def _strangers(t: Session, archive: Archive, older_than: float) -> list[str]:
-    return list(strangers(t, archive, older_than))

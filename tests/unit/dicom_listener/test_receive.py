@@ -3,12 +3,17 @@
 import errno
 import os
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import raw_association as raw
 from listening import Place, until
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from raw_association import OPHTHALMIC, RawAssociation, c_store, data_set, element
 from sqlalchemy import select
 
@@ -19,6 +24,7 @@ from casebook.models import AttentionRow, Case, ConflictingCopy, File, Job, Phot
 from casebook.settings import Listener as Settings
 from casebook.words import Attention, JobKind
 from dicom_listener.callers import SELF_TEST
+from dicom_listener.contexts import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE, PICTURES
 from dicom_listener.server import make_server
 from dicom_listener.statuses import NotAsAnnounced, Status, answer_to
 
@@ -53,6 +59,40 @@ def test_R1_a_stored_object_has_its_file_its_rows_and_its_job(place: Place) -> N
     assert stored.endswith(data_set())  # the bytes are the camera's
     assert until(lambda: place.rings == ["grade"])
     assert place.parts() == []
+
+
+@pytest.mark.parametrize("transfer_syntax", [*PICTURES, DEFLATED])
+def test_every_transfer_syntax_of_the_list_is_taken(listen: Callable[..., Place], transfer_syntax: str) -> None:
+    place = listen(accept_deflated=True)
+    data = data_set() if transfer_syntax != DEFLATED else _deflated(data_set())
+    if transfer_syntax in (IMPLICIT_LITTLE, EXPLICIT_BIG):
+        data = _written_as(transfer_syntax)
+    with RawAssociation(place.address) as peer:
+        peer.associate((3, OPHTHALMIC, [transfer_syntax]))
+        peer.message(3, c_store(OPHTHALMIC, "1.2.3.4.5"), data)
+        assert peer.status() == (0x8001, Status.SUCCESS)
+    with place.database.reading() as t:
+        row = t.scalars(select(Photograph)).one()
+        path = t.scalars(select(File.path)).one()
+    assert (row.transfer_syntax_uid, row.rows, row.columns) == (transfer_syntax, 2, 2)
+    assert dcmread(place.archive.path(path)).file_meta.TransferSyntaxUID == transfer_syntax
+
+
+def _deflated(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+def _written_as(transfer_syntax: str) -> bytes:
+    stream = DicomBytesIO()
+    stream.is_little_endian = transfer_syntax != EXPLICIT_BIG
+    stream.is_implicit_VR = transfer_syntax == IMPLICIT_LITTLE
+    data = Dataset()
+    data.SOPClassUID, data.SOPInstanceUID = OPHTHALMIC, "1.2.3.4.5"
+    data.StudyInstanceUID, data.SeriesInstanceUID = "1.2.3", "1.2.3.4"
+    data.Rows = data.Columns = 2
+    write_dataset(stream, data)
+    return bytes(stream.getvalue())
 
 
 def test_R4_the_same_object_again_is_success_and_nothing_new(place: Place) -> None:
