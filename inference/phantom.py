@@ -41,14 +41,14 @@ def draw(seed: int, *, lesions: Lesions, laterality: Laterality = Laterality.RIG
     x, y = _coordinates(size, radius)
     picture = _background(rng, x, y)
     _optic_disc(rng, picture, x, y)
-    _vessels(rng, picture, lesions.new_vessels, radius)
+    _vessels(rng, picture, np.random.default_rng((seed, 2)), lesions.new_vessels, radius)
     _lesions(np.random.default_rng((seed, 1)), picture, lesions, radius)
     _macula(rng, picture, x, y)
     distance = np.hypot(x, y)
-    vignette = 1 - 0.34 * distance**3 - 0.12 * (x * rng.uniform(-0.6, 0.6) + y * rng.uniform(-0.6, 0.6))
-    picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), max(0.3, 0.0016 * radius)), np.float32)  # the eye's optics
+    vignette = 1 - 0.42 * distance**3 - 0.3 * (x * rng.uniform(-0.6, 0.6) + y * rng.uniform(-0.6, 0.6))
+    picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), max(0.3, 0.0028 * radius)), np.float32)  # the eye's optics
     picture *= vignette[..., np.newaxis]
-    picture += rng.normal(0, 1.6, picture.shape).astype(np.float32)
+    picture += rng.normal(0, (1.5, 1.8, 3.0), picture.shape).astype(np.float32)
     picture *= _field(x, y, radius)[..., np.newaxis]
     finished = np.clip(picture, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(finished[:, ::-1]) if laterality is Laterality.LEFT else finished
@@ -80,8 +80,10 @@ def _clouds(rng: np.random.Generator, size: int, cells: int) -> Plane:
 def _background(rng: np.random.Generator, x: Plane, y: Plane) -> Plane:
     size = len(x)
     base = np.array((rng.uniform(192, 214), rng.uniform(98, 116), rng.uniform(48, 62)), np.float32)
-    tone = 1 + 0.035 * _clouds(rng, size, 5) + 0.018 * _clouds(rng, size, 18) + 0.010 * _clouds(rng, size, 70)
-    picture = base * tone[..., np.newaxis]
+    picture = base * (1 + 0.05 * _clouds(rng, size, 4) + 0.012 * _clouds(rng, size, 18))[..., np.newaxis]
+    # Pigment, choroid and the lens tint each channel in its own way.
+    for channel, (broad, fine) in enumerate(((0.03, 0.010), (0.05, 0.012), (0.15, 0.07))):
+        picture[..., channel] *= 1 + broad * _clouds(rng, size, 5) + fine * _clouds(rng, size, 110)
     # The choroid shows through as pale stripes, more towards the edge.
     stripes = np.sin(18 * (x * 0.6 + y) + 3 * _clouds(rng, size, 6)) * np.clip(np.hypot(x, y) - 0.35, 0, 1)
     picture += (stripes * 5)[..., np.newaxis] * np.array((1, 0.7, 0.4), np.float32)
@@ -106,24 +108,26 @@ def _optic_disc(rng: np.random.Generator, picture: Plane, x: Plane, y: Plane) ->
     _paint(picture, 0.75 * _edge(cup, _OPTIC_DISC_RADIUS * rng.uniform(0.35, 0.5), 0.012), (255, 232, 178))
 
 
-def _vessels(rng: np.random.Generator, picture: Plane, tangles: int, radius: float) -> None:
+def _vessels(
+    rng: np.random.Generator, picture: Plane, tangled: np.random.Generator, tangles: int, radius: float
+) -> None:
     tree = phantom_vessels.grow(rng)
     places = (OPTIC_DISC + 0.06, np.array((0.28, -0.46)), np.array((-0.4, 0.5)))
     for number in range(tangles):
-        tree += phantom_vessels.tangle(rng, places[number % len(places)])
+        tree += phantom_vessels.tangle(tangled, places[number % len(places)])
     size = len(picture)
     veins = phantom_vessels.plane([vessel for vessel in tree if not vessel.artery], size, radius)
     arteries = phantom_vessels.plane([vessel for vessel in tree if vessel.artery], size, radius)
-    picture *= 1 - veins[..., np.newaxis] * np.array((0.24, 0.44, 0.36), np.float32)
-    picture *= 1 - arteries[..., np.newaxis] * np.array((0.10, 0.34, 0.30), np.float32)
+    picture *= 1 - veins[..., np.newaxis] * np.array((0.09, 0.25, 0.10), np.float32)
+    picture *= 1 - arteries[..., np.newaxis] * np.array((0.04, 0.17, 0.06), np.float32)
 
 
 def _lesions(rng: np.random.Generator, picture: Plane, lesions: Lesions, radius: float) -> None:
     painter = Painter(rng, len(picture), radius)
     _paint(picture, 0.85 * painter.soft_exudates(lesions.soft_exudates), (238, 212, 168))
-    _paint(picture, 0.85 * painter.haemorrhages(lesions.haemorrhages), (112, 26, 18))
-    _paint(picture, 0.85 * painter.microaneurysms(lesions.microaneurysms), (126, 28, 20))
-    _paint(picture, 0.95 * painter.hard_exudates(lesions.hard_exudates), (250, 228, 128))
+    _paint(picture, 0.7 * painter.haemorrhages(lesions.haemorrhages), (112, 26, 18))
+    _paint(picture, 0.7 * painter.microaneurysms(lesions.microaneurysms), (126, 28, 20))
+    _paint(picture, 0.8 * painter.hard_exudates(lesions.hard_exudates), (250, 228, 128))
 
 
 def _macula(rng: np.random.Generator, picture: Plane, x: Plane, y: Plane) -> None:

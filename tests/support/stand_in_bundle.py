@@ -30,7 +30,7 @@ _PREPROCESSING = {
 _GOLDEN = {"healthy": phantom.HEALTHY, "few_lesions": phantom.FEW, "many_lesions": phantom.MANY}
 
 
-def make(folder: Path, *, gain: float = 460.0, offset: float = -12.8, **changes: Any) -> Path:
+def make(folder: Path, *, gain: float = 575.0, offset: float = -12.5, **changes: Any) -> Path:
     """Write a bundle that ``load_bundle`` accepts and return its folder.
 
     Args:
