@@ -69,7 +69,7 @@ def read_jpeg(data: bytes) -> Jpeg:
         BadInput: it is not one; only what really is baseline may go out as 1.2.840.10008.1.2.4.50.
     """
     position = 2
-    while data[:2] == b"\xff\xd8" and position + 10 <= len(data) and data[position] == 0xFF:
+    while data[:2] == b"\xff\xd8" and position + 12 <= len(data) and data[position] == 0xFF:
         marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4])
         if marker in _START_OF_FRAME:
             rows, columns = (int.from_bytes(data[position + at : position + at + 2]) for at in (5, 7))
