@@ -121,6 +121,15 @@ def test_T28_only_what_is_baseline_goes_out_as_baseline() -> None:
             read_jpeg(stream.getvalue())
 
 
+def test_a_picture_cut_anywhere_is_refused_or_known_by_its_header() -> None:
+    whole = jpeg(16, 16)
+    for cut in range(len(whole)):
+        try:
+            assert read_jpeg(whole[:cut]) == Jpeg(16, 16, is_subsampled=True)
+        except BadInput:
+            continue
+
+
 @given(st.binary(max_size=400), st.integers(0, 600))
 def test_no_bytes_crash_the_reader_of_our_pictures(junk: bytes, cut: int) -> None:
     for data in (junk, b"\xff\xd8" + junk, jpeg()[:cut], jpeg()[:20] + junk):
