@@ -34,18 +34,21 @@ def run_listener(house: House, stop: threading.Event, progress: Progress) -> Non
     listener.start()
     timing = house.settings.cases
     pulse = _Pulse(house, "listener")
+    # A camera cut off by our end sends again once we are back: until then nothing counts as quiet.
+    earliest = house.clock.monotonic() + timing.quiet_seconds
     try:
         while True:
             if not listener.is_alive:
                 raise Unavailable("The listener has stopped accepting.", "It is started again.")
             with _patience():
-                cases.close_all_quiet(
-                    house.database,
-                    house.clock.now(),
-                    quiet_seconds=timing.quiet_seconds,
-                    force_seconds=timing.force_seconds,
-                    in_flight=listener.in_flight,
-                )
+                if house.clock.monotonic() >= earliest:
+                    cases.close_all_quiet(
+                        house.database,
+                        house.clock.now(),
+                        quiet_seconds=timing.quiet_seconds,
+                        force_seconds=timing.force_seconds,
+                        in_flight=listener.in_flight,
+                    )
                 pulse.beat(ready=True)
             progress.turn()
             if stop.wait(LOOK_EVERY):

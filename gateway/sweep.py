@@ -30,11 +30,11 @@ LISTENER_GRACE = 60.0
 def run_sweeper(house: House, stop: threading.Event, progress: Progress) -> None:
     """Sweep now and every five seconds until told to stop."""
     bell = house.doorbell()
-    strangers_at = house.clock.monotonic()
+    began = strangers_at = house.clock.monotonic()
     try:
         while True:
             try:
-                sweep(house, bell.ring)
+                sweep(house, bell.ring, alone_for=house.clock.monotonic() - began)
                 if house.clock.monotonic() >= strangers_at:
                     strangers_at = house.clock.monotonic() + STRANGERS_EVERY
                     remove_strangers(house, older_than=time.time() - STRANGER_AGE)
@@ -56,8 +56,11 @@ def begin_alone(house: House) -> None:
     _release(house, all_leases=True)
 
 
-def sweep(house: House, ring: Callable[[JobKind], None]) -> None:
+def sweep(house: House, ring: Callable[[JobKind], None], *, alone_for: float) -> None:
     """Do every repair once, then ring for all that is due.
+
+    Args:
+        alone_for: seconds since this sweeper began; a study is not taken for complete just because we were away.
 
     Raises:
         Unavailable: the database is away.
@@ -65,7 +68,7 @@ def sweep(house: House, ring: Callable[[JobKind], None]) -> None:
     repairs = {
         "lease": _release(house),
         "suspect": _release_suspects(house),
-        "quiet": _close_quiet(house),
+        "quiet": _close_quiet(house) if alone_for > LISTENER_GRACE else 0,
         "settle": _settle(house),
         "job": _enqueue_missing(house),
         "delivery": _enqueue_deliveries(house),

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from casebook import cases, jobs
+from casebook import cases, failpoints, jobs
 from casebook.archive import Archive, Stored, register
 from casebook.clock import SYSTEM, Clock
 from casebook.database import Database
@@ -117,6 +117,7 @@ class Grader:
                 if (answer.frame, _RENDITIONS.get(made)) not in subject.rendered:
                     suffix = Path(made.value).suffix
                     kept[answer.frame, made] = self._archive.keep(made.path(folder, answer.frame), suffix)
+        failpoints.point("after_grading_files")
         try:
             with self._database.transaction() as t:
                 now = self._clock.now()

@@ -15,6 +15,7 @@ from typing import Any
 from private_orthanc import free_port
 
 QUIET_SECONDS = 2
+ARMED = Path(__file__).with_name("armed_service.py")
 COMMAND = str(Path(sys.executable).with_name("retinagate"))
 
 
@@ -55,15 +56,24 @@ class Service:
             text = value if isinstance(value, str) else json.dumps(value)
             self.environment[f"RETINAGATE__{name}"] = text
 
-    def start(self, command: str = "up", *, wait: bool = True) -> "Service":
-        """Start it, and wait until it is ready."""
+    def start(self, *, armed: str | None = None) -> "Service":
+        """Start it, and wait until it is ready.
+
+        Args:
+            armed: the failpoint at which it shall die.
+        """
+        command = [COMMAND, "up"] if armed is None else [sys.executable, str(ARMED), armed]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [COMMAND, command], env=self.environment, stdout=log, stderr=log, start_new_session=True
+                command, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
-        if wait:
-            self.wait_ready()
+        self.wait_ready()
         return self
+
+    def wait_killed(self) -> None:
+        """Wait until it died at its failpoint."""
+        assert self._process is not None
+        assert self._process.wait(timeout=60) == -signal.SIGKILL
 
     def wait_ready(self, seconds: float = 60) -> None:
         """Wait until a photograph could be taken."""
