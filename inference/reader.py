@@ -53,7 +53,7 @@ def _bare_jpeg(data: bytes) -> Frame:
     orientation = orientation_of(data, "JPEG")
     if orientation == 1:
         return of_lossy_jpeg(data, parsed)
-    return of_picture(upright(decoders.lossy_jpeg(data, parsed.shape, 1), orientation))
+    return of_picture(upright(decoders.lossy_jpeg(jpeg.bare(data, parsed), parsed.shape, 1), orientation))
 
 
 def _bare_png(data: bytes) -> Frame:

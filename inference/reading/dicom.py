@@ -174,7 +174,7 @@ def _lossless(data: bytes, header: _Header, file: File) -> Frame:
         raise damaged("The codestream is not of its transfer syntax.")
     if parsed.shape.bits != 8:
         raise unknown_syntax("Lossless JPEG of more than 8 bits is not read.")
-    return _frame(decoders.lossless_jpeg(data, parsed.shape), header, file)
+    return _frame(decoders.lossless_jpeg(jpeg.bare(data, parsed), parsed.shape), header, file)
 
 
 def _ls(data: bytes, header: _Header, file: File) -> Frame:

@@ -43,7 +43,7 @@ class Frame:
             return self.full
         if self.reduction == 1 or self.jpeg is None:
             return self.picture
-        return lossy_jpeg(self.jpeg, Shape(self.width, self.height, 3, 8), 1)
+        return lossy_jpeg(jpeg.bare(self.jpeg, jpeg.parse(self.jpeg)), Shape(self.width, self.height, 3, 8), 1)
 
 
 def of_lossy_jpeg(data: bytes, parsed: Jpeg) -> Frame:
@@ -54,7 +54,7 @@ def of_lossy_jpeg(data: bytes, parsed: Jpeg) -> Frame:
     """
     shape = parsed.shape
     reduction = reduction_for(shape.width, shape.height)
-    picture = lossy_jpeg(data, shape, reduction)
+    picture = lossy_jpeg(jpeg.bare(data, parsed), shape, reduction)
     return Frame(picture, shape.width, shape.height, reduction, None, jpeg.cleaned(data, parsed))
 
 

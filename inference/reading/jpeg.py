@@ -16,7 +16,7 @@ SOI = b"\xff\xd8"
 _SOF_BASELINE, _SOF_EXTENDED, _SOF_PROGRESSIVE, _SOF_LOSSLESS, _SOF_LS = 0xC0, 0xC1, 0xC2, 0xC3, 0xF7
 _FRAMES = {*range(0xC0, 0xD0), _SOF_LS} - {0xC4, 0xC8, 0xCC}  # DHT, JPG and DAC are no frame headers
 _EOI, _SOS = 0xD9, 0xDA
-_APP0, _APP2, _APP14, _COM = 0xE0, 0xE2, 0xEE, 0xFE
+_APP0, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE2, 0xEE, 0xEF, 0xFE
 # A marker inside coded data: not a stuffed zero, not a fill byte, not a restart. JPEG-LS stuffs a bit instead of a
 # byte, so there everything below 0x80 is data.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -89,13 +89,21 @@ def cleaned(data: bytes, jpeg: Jpeg) -> bytes:
     stay because colours depend on them. A colour profile over 4 MB goes too. What follows EOI is cut off.
     """
     profile = sum(len(segment.body) for segment in jpeg.segments if segment.marker == _APP2)
-    kept_app = {_APP0, _APP14} if profile > _MAX_ICC else {_APP0, _APP2, _APP14}
-    kept = [
+    return _with_only(data, jpeg, {_APP0, _APP14} if profile > _MAX_ICC else {_APP0, _APP2, _APP14})
+
+
+def bare(data: bytes, jpeg: Jpeg) -> bytes:
+    """Return the JPEG as a decoder needs it: even a damaged colour profile must not spoil a good picture."""
+    return _with_only(data, jpeg, {_APP0, _APP14})
+
+
+def _with_only(data: bytes, jpeg: Jpeg, kept: set[int]) -> bytes:
+    parts = [
         data[segment.start : segment.end]
         for segment in jpeg.segments
-        if segment.marker != _COM and (not _APP0 <= segment.marker <= 0xEF or segment.marker in kept_app)
+        if segment.marker != _COM and (not _APP0 <= segment.marker <= _APP15 or segment.marker in kept)
     ]
-    return b"".join([SOI, *kept, bytes((0xFF, _EOI))])
+    return b"".join([SOI, *parts, bytes((0xFF, _EOI))])
 
 
 def _segments(data: bytes) -> Iterator[Segment]:
