@@ -325,7 +325,7 @@ def regrade(t: Session, case_id: int, now: datetime) -> Revision:
         select(Revision).where(Revision.case_id == case_id, Revision.superseded_at.is_(None)).with_for_update()
     )
     if current is None:
-        raise BadInput(f"There is no case {case_id} with photographs to grade.", "See: retinagate cases")
+        raise BadInput(f"There is no case {case_id} with photographs to grade.", "The API and the dashboard list them.")
     revision = _open_revision(t, current, Cause.REGRADE, now)
     photographs = photographs_of(t, revision)
     revision.objects = len(photographs)

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from casebook import jobs, undelivered
+from casebook.errors import BadInput
 from casebook.models import Case, Delivery, File, Job, Report, Revision
 from casebook.settings import Destination
 from casebook.words import DeliveryState, JobKind, JobState, Product
@@ -218,7 +219,12 @@ def resend(
 
     Returns:
         How many deliveries of the case are due now.
+
+    Raises:
+        BadInput: there is no such case.
     """
+    if t.get(Case, case_id) is None:
+        raise BadInput(f"There is no case {case_id}.", "The API and the dashboard list them.")
     of_case = select(Report.id).join(Report.revision).where(Revision.case_id == case_id)
     states = [DeliveryState.WAITING, DeliveryState.FAILED]
     if also_sent:

@@ -132,7 +132,18 @@ def _reports_are_single(t: Session) -> Iterator[Finding]:
     unreported = (
         select(Revision.id)
         .outerjoin(Report, Report.revision_id == Revision.id)
-        .where(Revision.status == CaseStatus.REPORTED, Report.id.is_(None))
+        .where(
+            Revision.status == CaseStatus.REPORTED,
+            Report.id.is_(None),
+            # Where nothing was a photograph of the retina there is nothing to report.
+            select(Photograph.id)
+            .where(
+                Photograph.case_id == Revision.case_id,
+                Photograph.first_revision <= Revision.number,
+                Photograph.gradability != Gradability.NOT_APPLICABLE,
+            )
+            .exists(),
+        )
     )
     for revision_id in t.scalars(unreported):
         yield Finding("I4", f"revision {revision_id} counts as reported but has no report")

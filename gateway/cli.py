@@ -213,16 +213,17 @@ def regrade(ctx: click.Context, case: int) -> None:
 
 @main.command()
 @click.argument("case", type=int)
+@click.option("--all", "also_sent", is_flag=True, help="Also what was sent before, because it is not there.")
 @click.pass_context
-def resend(ctx: click.Context, case: int) -> None:
-    """Send a case's results again, also to destinations that are new."""
+def resend(ctx: click.Context, case: int, *, also_sent: bool) -> None:
+    """Send at once what has not arrived of a case, also to destinations that are new."""
     from casebook import audit, deliveries
     from gateway.house import open_house
 
     settings = _settings(ctx)
     with open_house(settings) as house, house.database.transaction() as t:
         now = house.clock.now()
-        count = deliveries.resend(t, case, settings.destinations, now)
+        count = deliveries.resend(t, case, settings.destinations, now, also_sent=also_sent)
         audit.append(t, now, actor="command line", action="case.resend", case_id=case)
     click.echo(f"{count} objects of case {case} wait to be sent", err=True)
 

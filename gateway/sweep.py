@@ -155,5 +155,6 @@ def _enqueue_deliveries(house: House) -> int:
     now = house.clock.now()
     configured = {destination.name for destination in house.settings.destinations}
     with house.database.transaction() as t:
+        deliveries.pull_back(t, now)
         due = deliveries.due_destinations(t, now) & configured
         return sum(jobs.enqueue(t, JobKind.DELIVER, name, now) for name in sorted(due))

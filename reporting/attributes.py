@@ -46,11 +46,20 @@ _WHERE_PRESENT = (
 _CAMERA = ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "StationName")
 
 
+def repeat_values_as_sent() -> None:
+    """Switch pydicom's value checks off, for the whole process and for good.
+
+    The listener cleaned what peers sent; what is left, such as a UID with a leading zero, is repeated as it came.
+    pydicom's own context manager would switch the checks on again under another thread's hands.
+    """
+    config.settings.reading_validation_mode = config.IGNORE
+    config.settings.writing_validation_mode = config.IGNORE
+
+
 def read(text: str) -> Dataset:
     """Return the data set that a DICOM JSON text of the casebook holds."""
-    # The listener cleaned it; what is left, such as a UID with a leading zero, is repeated as the peer wrote it.
-    with config.disable_value_validation():
-        return Dataset.from_json(text)
+    repeat_values_as_sent()
+    return Dataset.from_json(text)
 
 
 def identify(target: Dataset, source: Dataset, study_instance_uid: str) -> None:

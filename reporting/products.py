@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-from pydicom import config
-
 from casebook.words import Product
 from reporting import attributes, overlay, structured_report
 from reporting.layout import Place
@@ -22,12 +20,11 @@ def build(examination: Examination, place: Place, read: Callable[[str], bytes]) 
         BadInput: one of our pictures is not what it should be.
         OSError: one of them cannot be read.
     """
-    # A peer's UID may have a leading zero; it is repeated as it came.
-    with config.disable_value_validation():
-        if place.product is Product.SR:
-            dataset = structured_report.build(examination, place)
-        else:
-            assert place.answer is not None
-            assert place.answer.overlay is not None
-            dataset = overlay.build(examination, place, read(place.answer.overlay))
-        return attributes.encode(dataset, place.transfer_syntax_uid)
+    attributes.repeat_values_as_sent()
+    if place.product is Product.SR:
+        dataset = structured_report.build(examination, place)
+    else:
+        assert place.answer is not None
+        assert place.answer.overlay is not None
+        dataset = overlay.build(examination, place, read(place.answer.overlay))
+    return attributes.encode(dataset, place.transfer_syntax_uid)
