@@ -123,6 +123,9 @@ class Door(ThreadedAssociationServer):
         finally:
             self.room.leave(request)
 
+    def service_actions(self) -> None:
+        """Leave dead associations to the interpreter: a full collection in every round stops all threads (50 ms)."""
+
     def associations(self) -> list[GuardedAssociation]:
         """Return the associations that are alive."""
         return [association for association in self.active_associations if isinstance(association, GuardedAssociation)]

@@ -35,6 +35,7 @@ from dicom_listener.receive import Announced
 from dicom_listener.room import Room
 from dicom_listener.spool import Spool
 from dicom_listener.statuses import Status
+from dicom_listener.wake import Checkpoint, TellingQueue, Wake
 from dicom_listener.wire import read_exactly
 
 log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ class GuardedAssociation(Association):
     keeper_host: str
     strange_requests: int
     dimse: "_GuardedDimse"
+    dul: "_GuardedDul"
 
     def guard(self, keeper: Keeper, host: str, first: bytes) -> None:
         """Put the guarded parts into what the library made."""
@@ -126,10 +128,12 @@ class GuardedAssociation(Association):
         for event in (evt.EVT_DIMSE_RECV, evt.EVT_DIMSE_SENT, evt.EVT_PDU_RECV, evt.EVT_PDU_SENT):
             for handler in list(cast(list[Any], self.get_handlers(event))):
                 self.unbind(event, handler[0])
+        checkpoint = Checkpoint(self._is_pending)
+        self._reactor_checkpoint = checkpoint
         self.dimse.__class__ = _GuardedDimse
-        self.dimse.guard(self)
+        self.dimse.guard(self, TellingQueue(checkpoint.tell))
         self.dul.__class__ = _GuardedDul
-        self.dul.daemon = True  # a stuck one must not keep the process from ending
+        self.dul.guard(checkpoint)
         connection: Any = self.dul.socket
         connection.__class__ = _GuardedSocket
         connection.guard(self, first)
@@ -145,7 +149,17 @@ class GuardedAssociation(Association):
             super().run()
         finally:
             self.dimse.abandon_all()
+            self.dul.wake.close()
             self.keeper.room.give_slot(self.keeper_host)
+
+    def _is_pending(self) -> bool:
+        """Whether this thread has something to do: a message, the peer's wish to leave, or the end."""
+        return (
+            self._kill
+            or not self.dul.is_alive()
+            or not self.dimse.msg_queue.empty()
+            or not self.dul.to_user_queue.empty()
+        )
 
     def send_away(self) -> None:
         """Abort without waiting; the association then ends by itself."""
@@ -189,7 +203,17 @@ class GuardedAssociation(Association):
 
 
 class _GuardedDul(DULServiceProvider):
-    """A reactor whose failure ends its own association and nothing else."""
+    """A reactor that sleeps while nothing happens, and whose failure ends its own association and nothing else."""
+
+    wake: Wake
+    checkpoint: Checkpoint
+
+    def guard(self, checkpoint: Checkpoint) -> None:
+        """Begin asleep; a stuck reactor does not keep the process from ending."""
+        self.wake = Wake()
+        self.checkpoint = checkpoint
+        self.to_user_queue = TellingQueue(checkpoint.tell)
+        self.daemon = True
 
     def run(self) -> None:
         """Run, and close the connection when the library breaks over what a peer sent."""
@@ -200,6 +224,26 @@ class _GuardedDul(DULServiceProvider):
             count("broken")
             with contextlib.suppress(OSError, AttributeError):
                 cast(Any, self.socket).socket.shutdown(socket.SHUT_RDWR)
+        finally:
+            self.checkpoint.tell()
+
+    def send_pdu(self, primitive: Any) -> None:
+        """Hand over what is to be sent, and wake the reactor."""
+        super().send_pdu(primitive)
+        self.wake.set()
+
+    def stop_dul(self) -> bool:
+        """Stop the reactor if it is idle, waking it."""
+        if self.state_machine.current_state == "Sta1":
+            self._kill_thread = True
+            self.wake.set()
+        return super().stop_dul()
+
+    def rest(self, seconds: float) -> None:
+        """Sleep until there is something to read or to send."""
+        is_closing = self.state_machine.current_state == "Sta13"
+        if not is_closing and not self._kill_thread and self.event_queue.empty() and self.to_provider_queue.empty():
+            self.wake.wait(cast(Any, self.socket).socket, seconds)
 
 
 class _GuardedDimse(DIMSEServiceProvider):
@@ -209,9 +253,10 @@ class _GuardedDimse(DIMSEServiceProvider):
     fragments: Fragments | None
     spools: set[Spool]
 
-    def guard(self, association: GuardedAssociation) -> None:
+    def guard(self, association: GuardedAssociation, messages: TellingQueue) -> None:
         """Begin, with no message under way."""
         self.association = association
+        self.msg_queue = messages
         self.fragments = None
         self.spools = set()
 
@@ -305,9 +350,11 @@ class _GuardedSocket(AssociationSocket):
         dimse = self.association.dimse
         if not dimse.msg_queue.empty():
             return False  # TCP then holds the sender back, and what waits here stays one message
-        if self.association.keeper.clock.monotonic() > dimse.due:
+        left = dimse.due - self.association.keeper.clock.monotonic()
+        if left < 0:
             dimse.give_up()
             return False
+        self.association.dul.rest(left)
         return super().ready
 
     def recv(self, nr_bytes: int) -> bytearray:
