@@ -60,7 +60,7 @@ def look(picture: Picture, circle: Circle) -> Appearance:
     structure = field.flattened(light, 14.0)
     numbers = _colours(light, visible) | _profile(field, light) | _bands(field, structure)
     numbers |= _ridges(field, structure[..., 1]) | _bright_spot(field, light)
-    numbers["seen"] = _seen(crop, within)
+    numbers["seen"] = min(_seen(crop, within), 0.5 if cut_straight(picture) else 1.0)
     return Appearance(crop, visible, numbers)
 
 
@@ -81,6 +81,28 @@ def _range(crop: Picture, shown: _Mask, axis: int) -> npt.NDArray[np.int64]:
     low = np.where(shown[..., None], crop, 255).min(axis=axis).astype(int)
     high = np.where(shown[..., None], crop, 0).max(axis=axis).astype(int)
     return np.asarray(np.where(high >= low, high - low, 0).max(axis=-1))
+
+
+def cut_straight(picture: Picture) -> bool:
+    """Say whether a quarter of the frame or more is filled with one colour up to where the retina is broad.
+
+    A disc on black begins with a narrow tip; where it begins broad, something was cut away. This does not depend on
+    where the circle was found: half a disc is easily taken for a whole one of another shape.
+    """
+    scale = 128 / max(picture.shape[:2])
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).max(axis=2).astype(int)
+    return any(_begins_broad(np.rot90(small, turns)) for turns in range(4))
+
+
+def _begins_broad(light: npt.NDArray[np.int64]) -> bool:
+    """Say whether a picture's upper part is filled and the retina below begins with nearly its full breadth."""
+    flat = np.ptp(light, axis=1) <= 6
+    begin = int(np.argmin(flat)) if not flat.all() else 0
+    if begin < 0.25 * len(light) or begin + 3 >= len(light):
+        return False
+    filling = np.median(light[: begin - 1]) if begin > 1 else 0
+    breadth = (np.abs(light[begin:] - filling) > 10).sum(axis=1)
+    return bool(breadth[:3].max() > 0.75 * np.percentile(breadth, 95))
 
 
 class _Field:

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from casebook.words import Gradability, Reason
-from inference.appearance import Appearance, look
+from inference.appearance import Appearance, cut_straight, look
 from inference.retina import Circle, Picture
 
+REFUSED_LOGIT = -1.0  # log odds of being a retina from which downwards it is refused
 _DARK_WITHOUT_DISC = 40  # brightest value below which a picture without a visible disc is called too dark
 
 
@@ -64,6 +65,9 @@ def _without_disc(picture: Picture) -> Verdict:
     brightest = float(np.percentile(picture[::4, ::4].max(axis=2), 99.5))
     if brightest < _DARK_WITHOUT_DISC:
         return Verdict(Gradability.UNGRADABLE, 0.9, Reason.TOO_DARK)
+    red, green, blue = picture[::4, ::4].reshape(-1, 3).mean(axis=0)
+    if red > 0.4 * (red + green + blue) and cut_straight(picture):
+        return Verdict(Gradability.UNGRADABLE, 0.8, Reason.TRUNCATED)
     return Verdict(Gradability.UNGRADABLE, 0.95, Reason.NOT_FUNDUS)
 
 
@@ -76,7 +80,7 @@ def _weights(numbers: dict[str, float]) -> dict[Reason, float]:
         Reason.TOO_BRIGHT: _weight(burnt, limited=0.15, refused=0.35),
         Reason.TRUNCATED: _weight(numbers["seen"], limited=0.74, refused=0.62),
         Reason.MONOCHROME: _weight(numbers["colour"], limited=0.03, refused=0.02),
-        Reason.NOT_FUNDUS: _weight(fundus_logit(numbers), limited=1.5, refused=0.0),
+        Reason.NOT_FUNDUS: _weight(fundus_logit(numbers), limited=2.0, refused=REFUSED_LOGIT),
         Reason.BLURRED: _weight(sharpness, limited=-0.36, refused=-0.44),
     }
 

@@ -23,7 +23,7 @@ _LEVELS = (0.12, 0.3)  # where between dark and bright the edge is; the second i
 _MINIMUM_ARC = 0.2  # share of the whole round that must be seen for a disc to be believed ...
 _CORNER_ARC = 0.07  # ... or this much of it when spread over three corners, as in discs that overfill the frame
 _GOOD_ARC = 0.5
-_ROUND = 0.04  # an ellipse rounder than this is a circle measured badly
+_SQUEEZED = (1.04, 1.66)  # height to width of an ellipse: rounder is a circle measured badly, and no sensor is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _fit_at(light: npt.NDArray[np.float32], level: float) -> _Fit | None:
     points = _edge_points(light, body, level)
     frame = (light.shape[1], light.shape[0])
     circle, ellipse = _fit(points, squeezed=False, frame=frame), _fit(points, squeezed=True, frame=frame)
-    if ellipse is None or abs(math.log(ellipse.circle.aspect)) < _ROUND:
+    if ellipse is None or not _SQUEEZED[0] < ellipse.circle.aspect < _SQUEEZED[1]:
         return circle
     # The squeezed form has one freedom more: it must explain clearly more of the edge to be believed.
     return ellipse if circle is None or ellipse.agreeing > 1.12 * circle.agreeing + 4 else circle
@@ -274,6 +274,6 @@ def _stands_out(light: npt.NDArray[np.float32], circle: Circle, level: float) ->
     y, x = np.ogrid[: light.shape[0], : light.shape[1]]
     distance = np.hypot((x - circle.x) / circle.radius, (y - circle.y) / circle.half_height)
     inside, outside = distance < 0.97, distance > 1.04
-    if not inside.any() or float((light[inside] > level).mean()) < 0.35:
+    if not inside.any() or float((light[inside] > level).mean()) < 0.2:
         return False
     return not outside.any() or float((light[outside] > level).mean()) < 0.35

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.appearance import look
-from inference.gradability import Classifier
+from inference.gradability import REFUSED_LOGIT, Classifier
 from inference.retina import Circle, Picture, find_circle
 from training.dataset import decode
 from training.sources import Photograph, read_labels
@@ -66,7 +66,7 @@ def fit_gate(data: Path, out: Path) -> dict[str, dict[str, int]]:
     told = {}
     for kind in sorted(set(kinds)):
         theirs = kinds == kind
-        wrong, seen = (logits >= 0) != retina, (classifier.logits(rows) >= 0) != retina
+        wrong, seen = (logits >= REFUSED_LOGIT) != retina, (classifier.logits(rows) >= REFUSED_LOGIT) != retina
         told[kind] = {
             "pictures": int(theirs.sum()),
             "wrong in cross-validation": int(wrong[theirs].sum()),
