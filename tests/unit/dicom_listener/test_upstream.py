@@ -44,7 +44,7 @@ def stock() -> Iterator[tuple[tuple[str, int], list[str]]]:
         (AssociationSocket, ["recv", "ready", "send"]),
         (Association, ["_serve_request", "run", "abort", "unbind", "get_handlers"]),
         (DIMSEServiceProvider, ["receive_primitive", "send_msg"]),
-        (DULServiceProvider, ["run"]),
+        (DULServiceProvider, ["run", "send_pdu", "stop_dul"]),
     ],
 )
 def test_the_names_the_guard_overrides_exist(owner: type, names: list[str]) -> None:
@@ -58,6 +58,11 @@ def test_the_attributes_the_guard_reads_exist() -> None:
     assert association.dimse.msg_queue.empty()
     assert association.dimse.message is None
     assert association.dul.event_queue.empty()
+    assert association.dul.to_user_queue.empty()
+    assert association.dul.to_provider_queue.empty()
+    assert association.dul.state_machine.current_state == "Sta1"
+    assert (association.dul._kill_thread, association._kill) == (False, False)
+    assert "self._reactor_checkpoint.wait()" in inspect.getsource(Association._run_reactor)
     assert AE()._servers == []
     assert "_is_connected" in inspect.getsource(AssociationSocket.ready.fget)  # type: ignore[attr-defined]
 
