@@ -39,8 +39,8 @@ class Listener(_Section):
 class Cases(_Section):
     """When a study counts as complete, in seconds."""
 
-    quiet_seconds: float = Field(default=30, gt=0)
-    force_seconds: float = Field(default=900, gt=0)
+    quiet_seconds: float = Field(default=30.0, gt=0)
+    force_seconds: float = Field(default=900.0, gt=0)
 
 
 class Destination(_Section):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arrivals import LEFT, RIGHT
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -18,17 +19,7 @@ from casebook.cases import Arrival, Arrived, arrive
 from casebook.database import Database
 from casebook.errors import BadInput
 from casebook.models import AttentionRow, BundleRow, Case, ConflictingCopy, File, Grading, Job, Photograph, Revision
-from casebook.words import Attention, CaseStatus, Gradability, JobKind, JobState, Laterality, Reason
-
-_ARRIVAL = Arrival(
-    study_instance_uid="1.2.3", series_instance_uid="1.2.3.1", sop_instance_uid="1.2.3.1.1", sop_class_uid="1.2.840",
-    transfer_syntax_uid="1.2.840.10008.1.2.1", dataset_sha256="a" * 64, patient_id="4711", patient_issuer="",
-    patient_name="Müller^Jörg", study_date="20260312", study_time="0802", accession_number="A1", case_attributes="{}",
-    photograph_attributes="{}", laterality=Laterality.RIGHT, laterality_contradicts=False, laterality_hint=None,
-    number_of_frames=1, rows=480, columns=640, station_name="CAM", gradable=True, own=False, calling_ae="CAMERA",
-    caller_host="127.0.0.1",
-)  # fmt: skip
-_LEFT = replace(_ARRIVAL, sop_instance_uid="1.2.3.1.2", dataset_sha256="b" * 64, laterality=Laterality.LEFT)
+from casebook.words import Attention, CaseStatus, Gradability, JobKind, JobState, Reason
 
 
 def _arrive(database: Database, archive: Archive, clock: Any, arrival: Arrival) -> Arrived:
@@ -85,7 +76,7 @@ def _findings(database: Database, archive: Archive, clock: Any) -> list[invarian
 
 
 def test_a_photograph_that_arrives_waits_to_be_graded(database: Database, archive: Archive, clock: Any) -> None:
-    assert _arrive(database, archive, clock, _ARRIVAL) is Arrived.NEW
+    assert _arrive(database, archive, clock, RIGHT) is Arrived.NEW
     with database.reading() as t:
         photograph = t.query(Photograph).one()
         assert photograph.gradability is Gradability.PENDING
@@ -96,9 +87,9 @@ def test_a_photograph_that_arrives_waits_to_be_graded(database: Database, archiv
 
 
 def test_R4_the_same_bytes_again_are_nothing_new(database: Database, archive: Archive, clock: Any) -> None:
-    _arrive(database, archive, clock, _ARRIVAL)
+    _arrive(database, archive, clock, RIGHT)
     clock.move(60)
-    assert _arrive(database, archive, clock, _ARRIVAL) is Arrived.DUPLICATE
+    assert _arrive(database, archive, clock, RIGHT) is Arrived.DUPLICATE
     with database.reading() as t:
         assert t.query(Photograph).count() == t.query(File).count() == t.query(Job).count() == 1
         assert t.query(Revision).one().last_object_at < clock.now()
@@ -106,11 +97,11 @@ def test_R4_the_same_bytes_again_are_nothing_new(database: Database, archive: Ar
 
 
 def test_R4_same_uid_other_bytes_is_kept_aside_once(database: Database, archive: Archive, clock: Any) -> None:
-    _arrive(database, archive, clock, _ARRIVAL)
-    other = replace(_ARRIVAL, dataset_sha256="d" * 64)
+    _arrive(database, archive, clock, RIGHT)
+    other = replace(RIGHT, dataset_sha256="d" * 64)
     assert _arrive(database, archive, clock, other) is Arrived.CONFLICT
     assert _arrive(database, archive, clock, other) is Arrived.DUPLICATE
-    assert _arrive(database, archive, clock, replace(_ARRIVAL, transfer_syntax_uid="1.2")) is Arrived.CONFLICT
+    assert _arrive(database, archive, clock, replace(RIGHT, transfer_syntax_uid="1.2")) is Arrived.CONFLICT
     with database.reading() as t:
         assert t.query(Photograph).one().dataset_sha256 == "a" * 64
         assert t.query(ConflictingCopy).count() == 2
@@ -121,7 +112,7 @@ def test_R4_same_uid_other_bytes_is_kept_aside_once(database: Database, archive:
 def test_F28_one_object_from_four_senders_at_once_is_one_photograph(
     database: Database, archive: Archive, clock: Any
 ) -> None:
-    sent = [_ARRIVAL, _ARRIVAL, replace(_ARRIVAL, dataset_sha256="d" * 64), replace(_ARRIVAL, dataset_sha256="d" * 64)]
+    sent = [RIGHT, RIGHT, replace(RIGHT, dataset_sha256="d" * 64), replace(RIGHT, dataset_sha256="d" * 64)]
     arrived: list[Arrived] = []
     threads = [
         threading.Thread(target=lambda one=one: arrived.append(_arrive(database, archive, clock, one))) for one in sent
@@ -135,10 +126,10 @@ def test_F28_one_object_from_four_senders_at_once_is_one_photograph(
 
 
 def test_R16_a_study_is_ready_when_it_was_quiet(database: Database, archive: Archive, clock: Any) -> None:
-    _arrive(database, archive, clock, _ARRIVAL)
+    _arrive(database, archive, clock, RIGHT)
     clock.move(29)
     assert _close(database, clock) == []
-    _arrive(database, archive, clock, _LEFT)
+    _arrive(database, archive, clock, LEFT)
     clock.move(29)
     assert _close(database, clock) == []
     clock.move(2)
@@ -148,22 +139,22 @@ def test_R16_a_study_is_ready_when_it_was_quiet(database: Database, archive: Arc
 
 
 def test_R16_a_study_that_never_falls_quiet_is_forced(database: Database, archive: Archive, clock: Any) -> None:
-    _arrive(database, archive, clock, _ARRIVAL)
+    _arrive(database, archive, clock, RIGHT)
     clock.move(901)
-    _arrive(database, archive, clock, _LEFT)
+    _arrive(database, archive, clock, LEFT)
     assert len(_close(database, clock, in_flight=frozenset({"1.2.3"}))) == 1
 
 
 def test_a_case_is_graded_when_its_last_photograph_is_answered(
     database: Database, archive: Archive, clock: Any
 ) -> None:
-    _arrive(database, archive, clock, _ARRIVAL)
-    _arrive(database, archive, clock, _LEFT)
-    _grade(database, clock, _ARRIVAL.sop_instance_uid, 3)
+    _arrive(database, archive, clock, RIGHT)
+    _arrive(database, archive, clock, LEFT)
+    _grade(database, clock, RIGHT.sop_instance_uid, 3)
     clock.move(31)
     _close(database, clock)
     assert _current(database).status is CaseStatus.READY
-    _grade(database, clock, _LEFT.sop_instance_uid, 0)
+    _grade(database, clock, LEFT.sop_instance_uid, 0)
     revision = _current(database)
     assert (revision.status, revision.referable, revision.urgency) == (CaseStatus.GRADED, True, 1)
     assert _open_attention(database) == {Attention.REFERABLE}
@@ -174,8 +165,8 @@ def test_a_case_is_graded_when_its_last_photograph_is_answered(
 
 
 def test_graded_before_quiet_is_settled_when_it_falls_quiet(database: Database, archive: Archive, clock: Any) -> None:
-    _arrive(database, archive, clock, _ARRIVAL)
-    _grade(database, clock, _ARRIVAL.sop_instance_uid, 0)
+    _arrive(database, archive, clock, RIGHT)
+    _grade(database, clock, RIGHT.sop_instance_uid, 0)
     assert _current(database).status is CaseStatus.ARRIVING
     clock.move(31)
     _close(database, clock)
@@ -185,18 +176,18 @@ def test_graded_before_quiet_is_settled_when_it_falls_quiet(database: Database, 
 
 
 def test_a_late_photograph_opens_the_next_revision(database: Database, archive: Archive, clock: Any) -> None:
-    _arrive(database, archive, clock, _ARRIVAL)
-    _grade(database, clock, _ARRIVAL.sop_instance_uid, 1)
+    _arrive(database, archive, clock, RIGHT)
+    _grade(database, clock, RIGHT.sop_instance_uid, 1)
     clock.move(31)
     _close(database, clock)
-    assert _arrive(database, archive, clock, _LEFT) is Arrived.NEW
+    assert _arrive(database, archive, clock, LEFT) is Arrived.NEW
     with database.reading() as t:
         first, second = t.query(Revision).order_by(Revision.number).all()
         assert first.superseded_at == clock.now()
         assert (second.number, second.status, second.objects) == (2, CaseStatus.ARRIVING, 2)
         assert [photograph.id for photograph in cases.photographs_of(t, second)] == [1, 2]
         assert [photograph.id for photograph in cases.photographs_of(t, first)] == [1]
-    _grade(database, clock, _LEFT.sop_instance_uid, 1)
+    _grade(database, clock, LEFT.sop_instance_uid, 1)
     clock.move(31)
     _close(database, clock)
     assert _current(database).referable is False
@@ -207,8 +198,8 @@ def test_a_late_photograph_opens_the_next_revision(database: Database, archive: 
 def test_what_is_no_photograph_is_stored_and_opens_no_revision(
     database: Database, archive: Archive, clock: Any
 ) -> None:
-    assert _arrive(database, archive, clock, replace(_ARRIVAL, gradable=False)) is Arrived.OTHER
-    own = replace(_ARRIVAL, own=True, sop_instance_uid="2.25.1")
+    assert _arrive(database, archive, clock, replace(RIGHT, gradable=False)) is Arrived.OTHER
+    own = replace(RIGHT, own=True, sop_instance_uid="2.25.1")
     assert _arrive(database, archive, clock, own) is Arrived.OWN
     with database.reading() as t:
         assert t.query(Revision).count() == t.query(Job).count() == 0
@@ -217,14 +208,14 @@ def test_what_is_no_photograph_is_stored_and_opens_no_revision(
 
 
 def test_regrade_opens_a_revision_and_asks_again(database: Database, archive: Archive, clock: Any) -> None:
-    _arrive(database, archive, clock, _ARRIVAL)
-    _grade(database, clock, _ARRIVAL.sop_instance_uid, 1)
+    _arrive(database, archive, clock, RIGHT)
+    _grade(database, clock, RIGHT.sop_instance_uid, 1)
     clock.move(31)
     _close(database, clock)
     with database.transaction() as t:
         revision = cases.regrade(t, 1, clock.now())
         assert (revision.number, revision.status) == (2, CaseStatus.READY)
-    _grade(database, clock, _ARRIVAL.sop_instance_uid, 2)
+    _grade(database, clock, RIGHT.sop_instance_uid, 2)
     assert _current(database).referable is True
     with database.reading() as t:
         assert [grading.superseded_at is None for grading in t.query(Grading).order_by(Grading.id)] == [False, True]
@@ -234,7 +225,7 @@ def test_regrade_opens_a_revision_and_asks_again(database: Database, archive: Ar
 
 
 def test_R12_the_sweep_finds_what_nobody_would_do(database: Database, archive: Archive, clock: Any) -> None:
-    _arrive(database, archive, clock, _ARRIVAL)
+    _arrive(database, archive, clock, RIGHT)
     with database.transaction() as t:
         assert cases.without_job(t) == []
         t.query(Job).delete()
@@ -244,7 +235,7 @@ def test_R12_the_sweep_finds_what_nobody_would_do(database: Database, archive: A
 
 
 def test_fsck_names_a_lost_file_and_a_stranger(database: Database, archive: Archive, clock: Any) -> None:
-    _arrive(database, archive, clock, _ARRIVAL)
+    _arrive(database, archive, clock, RIGHT)
     with database.reading() as t:
         archive.path(t.query(File).one().path).write_bytes(b"rot")
     stranger = archive.store(b"stranger", ".dcm")
@@ -259,12 +250,12 @@ def test_fsck_names_a_lost_file_and_a_stranger(database: Database, archive: Arch
 @given(order=st.permutations(["R", "L", "R again", "R other", "report", "pdf"]))
 def test_any_order_of_arrival_leaves_the_same_case(order: list[str], tmp_path_factory: Any) -> None:
     objects = {
-        "R": _ARRIVAL,
-        "L": _LEFT,
-        "R again": _ARRIVAL,
-        "report": replace(_ARRIVAL, sop_instance_uid="2.25.7", own=True),
-        "pdf": replace(_ARRIVAL, sop_instance_uid="1.2.3.9", gradable=False),
-        "R other": replace(_ARRIVAL, dataset_sha256="d" * 64),
+        "R": RIGHT,
+        "L": LEFT,
+        "R again": RIGHT,
+        "report": replace(RIGHT, sop_instance_uid="2.25.7", own=True),
+        "pdf": replace(RIGHT, sop_instance_uid="1.2.3.9", gradable=False),
+        "R other": replace(RIGHT, dataset_sha256="d" * 64),
     }
     folder: Path = tmp_path_factory.mktemp("order")
     database = Database(f"sqlite:///{folder / 'casebook.sqlite3'}")

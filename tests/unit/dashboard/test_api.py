@@ -2,29 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from arrivals import RIGHT
 from starlette.testclient import TestClient
 
 from casebook import cases, heartbeats, jobs, people
 from casebook.archive import Archive, register
-from casebook.cases import Arrival, arrive
+from casebook.cases import arrive
 from casebook.database import Database
 from casebook.errors import Misconfigured
 from casebook.models import BundleRow, FileKind, Grading, Heatmap, Photograph, Scope
 from casebook.settings import Dashboard
-from casebook.words import Gradability, JobKind, Laterality
+from casebook.words import Gradability, JobKind
 from dashboard.app import make_app
 
 LAYER = b"\x89PNG layer"
-ARRIVAL = Arrival(
-    study_instance_uid="1.2.3", series_instance_uid="1.2.3.1", sop_instance_uid="1.2.3.1.1", sop_class_uid="1.2.840",
-    transfer_syntax_uid="1.2", dataset_sha256="a" * 64, patient_id="4711", patient_issuer="", patient_name="Müller^Jörg",
-    study_date="", study_time="", accession_number="A1", case_attributes="{}", photograph_attributes="{}",
-    laterality=Laterality.RIGHT, laterality_contradicts=False, laterality_hint=None, number_of_frames=1, rows=4, columns=4,
-    station_name="", gradable=True, own=False, calling_ae="CAMERA", caller_host="127.0.0.1",
-)  # fmt: skip
 
 
 @pytest.fixture
@@ -48,7 +43,7 @@ def token(database: Database, clock: Any) -> dict[str, str]:
 
 
 def _graded_case(database: Database, archive: Archive, clock: Any, study: str = "1.2.3") -> None:
-    arrival = replace(ARRIVAL, study_instance_uid=study, sop_instance_uid=f"{study}.9")
+    arrival = replace(RIGHT, study_instance_uid=study, sop_instance_uid=f"{study}.9")
     with database.transaction() as t:
         arrive(t, arrival, archive.store(b"original", ".dcm"), clock.now())
         bundle = t.query(BundleRow).one_or_none() or BundleRow(
@@ -210,11 +205,9 @@ def test_R21_ready_only_when_every_part_is(client: TestClient, database: Databas
 
 def test_F22_a_database_that_is_away_answers_503(client: TestClient, token: dict[str, str], database: Database) -> None:
     database.engine.dispose()
-    path = database.url.removeprefix("sqlite:///")
-    import os
-
-    os.rename(path, path + ".away")
-    os.mkdir(path)
+    file = Path(database.url.removeprefix("sqlite:///"))
+    file.rename(f"{file}.away")
+    file.mkdir()
     answer = client.get("/api/v1/cases", headers=token)
     assert answer.status_code == 503
     assert "database" in answer.json()["detail"]

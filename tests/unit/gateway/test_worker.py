@@ -1,0 +1,177 @@
+"""A worker works until nothing is left, loses no bell, and no job takes the others down."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from casebook import jobs
+from casebook.errors import LostLease, Unavailable
+from casebook.jobs import Claim
+from casebook.models import Job
+from casebook.settings import Settings
+from casebook.words import JobKind, JobState
+from gateway.house import House, open_house
+from gateway.worker import Worker
+
+GRADE = JobKind.GRADE
+
+
+@pytest.fixture
+def house(tmp_path: Path, clock: Any) -> Iterator[House]:
+    with open_house(Settings(home=tmp_path), clock, migrate=True) as house:
+        yield house
+
+
+class Desk:
+    """A station that does what a test tells it."""
+
+    def __init__(self, house: House, kind: JobKind = GRADE) -> None:
+        self.kind = kind
+        self.house = house
+        self.done: list[str] = []
+        self.ready = True
+        self.then: Any = lambda claim: None
+
+    def is_ready(self) -> bool:
+        return self.ready
+
+    def work(self, claim: Claim) -> None:
+        self.then(claim)
+        with self.house.database.transaction() as t:
+            jobs.finish(t, claim, self.house.clock.now())
+        self.done.append(claim.subject)
+
+
+def _enqueue(house: House, *subjects: object, kind: JobKind = GRADE) -> None:
+    with house.database.transaction() as t:
+        for subject in subjects:
+            jobs.enqueue(t, kind, str(subject), house.clock.now())
+
+
+def _jobs(house: House) -> list[Job]:
+    with house.database.reading() as t:
+        return t.query(Job).order_by(Job.id).all()
+
+
+def test_R11_one_bell_is_enough_for_all_that_waits(house: House) -> None:
+    desk = Desk(house)
+    _enqueue(house, 1, 2, 3)
+    Worker(house, [desk]).answer(GRADE)
+    assert desk.done == ["1", "2", "3"]
+
+
+def test_a_bell_rung_while_another_thread_works_is_not_lost(house: House) -> None:
+    desk = Desk(house)
+    worker = Worker(house, [desk])
+    begun, go_on = threading.Event(), threading.Event()
+
+    def waits(claim: Claim) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    desk.then = waits
+    _enqueue(house, 1)
+    first = threading.Thread(target=worker.answer, args=(GRADE,))
+    first.start()
+    assert begun.wait(10)
+    _enqueue(house, 2)
+    worker.answer(GRADE)  # comes back at once: the lane is taken
+    assert desk.done == []
+    go_on.set()
+    first.join()
+    assert desk.done == ["1", "2"]
+
+
+def test_a_station_that_is_not_ready_gets_no_job(house: House) -> None:
+    desk = Desk(house)
+    desk.ready = False
+    _enqueue(house, 1)
+    Worker(house, [desk]).answer(GRADE)
+    assert [job.attempts for job in _jobs(house)] == [0]
+
+
+@pytest.mark.parametrize("error", [Unavailable("The disk is away."), ZeroDivisionError("CANARY7F3A")])
+def test_a_job_that_fails_is_put_off_and_the_next_goes_on(
+    house: House, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(house)
+
+    def fails(claim: Claim) -> None:
+        if claim.subject == "1":
+            raise error
+
+    desk.then = fails
+    _enqueue(house, 1, 2)
+    Worker(house, [desk]).answer(GRADE)
+    assert desk.done == ["2"]
+    first, second = _jobs(house)
+    assert (first.state, second.state) == (JobState.WAITING, JobState.DONE)
+    assert first.crashes == 0
+    assert first.run_after > house.clock.now()
+    assert first.last_error is not None
+    assert "CANARY7F3A" not in first.last_error
+
+
+def test_I6_a_lost_lease_ends_the_work_without_a_trace(house: House) -> None:
+    desk = Desk(house)
+    _enqueue(house, 1)
+
+    def loses(claim: Claim) -> None:
+        raise LostLease("Another worker owns this job now.")
+
+    desk.then = loses
+    worker = Worker(house, [desk])
+    worker.answer(GRADE)
+    assert [job.state for job in _jobs(house)] == [JobState.LEASED]
+    assert not worker.busy()
+
+
+def test_R10_leases_in_hand_are_renewed(house: House, clock: Any) -> None:
+    desk = Desk(house)
+    worker = Worker(house, [desk])
+
+    def long_work(claim: Claim) -> None:
+        for _ in range(10):
+            clock.move(15)
+            worker.renew_leases()
+            with house.database.transaction() as t:
+                assert jobs.release_expired(t, clock.now()) == []
+
+    desk.then = long_work
+    _enqueue(house, 1)
+    worker.answer(GRADE)
+    assert desk.done == ["1"]
+
+
+def test_two_destinations_are_served_side_by_side(house: House) -> None:
+    desk = Desk(house, JobKind.DELIVER)
+    worker = Worker(house, [desk])
+    both = threading.Barrier(2, timeout=10)
+    desk.then = lambda claim: both.wait() and None
+    _enqueue(house, "a", "b", kind=JobKind.DELIVER)
+    lanes = [threading.Thread(target=worker.answer, args=(JobKind.DELIVER,)) for _ in range(2)]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join()
+    assert sorted(desk.done) == ["a", "b"]
+
+
+def test_R13_an_ill_worker_claims_nothing(house: House, clock: Any) -> None:
+    desk = Desk(house)
+    for subject in range(jobs.ILL_SUBJECTS + 1):
+        _enqueue(house, subject)
+        with house.database.transaction() as t:
+            claim = jobs.claim(t, GRADE, "w", clock.now())
+            assert claim is not None
+            jobs.crashed(t, claim, clock.now(), error="died")
+    clock.move(60)
+    worker = Worker(house, [desk])
+    worker.answer(GRADE)
+    assert desk.done == []
+    clock.move(jobs.ILL_WITHIN.total_seconds())
+    worker.answer(GRADE)
+    assert len(desk.done) == jobs.ILL_SUBJECTS + 1
