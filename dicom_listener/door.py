@@ -27,7 +27,8 @@ from dicom_listener.association_request import (
     with_plain_titles,
 )
 from dicom_listener.callers import plain_host
-from dicom_listener.guard import GuardedAssociation, Reception, associate, count, register
+from dicom_listener.guard import GuardedAssociation, associate, count, register
+from dicom_listener.keeper import Reception
 from dicom_listener.limits import Limits
 from dicom_listener.room import Room
 from dicom_listener.wire import read_exactly

@@ -12,7 +12,7 @@ import logging
 import socket
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
@@ -25,14 +25,11 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 from casebook import telemetry
-from casebook.clock import Clock
 from casebook.errors import BadInput
 from dicom_listener.association_request import HEADER, REQUEST_TYPE, Abort
 from dicom_listener.contexts import VERIFICATION
 from dicom_listener.fragments import Fragments, Violation
-from dicom_listener.limits import Limits
-from dicom_listener.receive import Announced
-from dicom_listener.room import Room
+from dicom_listener.keeper import Announced, Keeper
 from dicom_listener.spool import Spool
 from dicom_listener.statuses import Status
 from dicom_listener.wake import Checkpoint, TellingQueue, Wake
@@ -44,25 +41,6 @@ _P_DATA = 0x04
 _PDU_TYPES = range(0x01, 0x08)
 _INVALID_PDU = "Evt19"  # PS3.8 table 9-10: the state machine answers A-ABORT in every state
 _ABORT_SECONDS = 1.0
-
-
-class Reception(Protocol):
-    """Who takes the objects."""
-
-    def open(self, announced: Announced) -> Spool:
-        """Give what an announced object is written to."""
-
-    def abandon(self, spool: Spool) -> None:
-        """Remove what is left of an object that will get no answer any more."""
-
-
-class Keeper(Protocol):
-    """The server an association came in by."""
-
-    reception: Reception
-    room: Room[socket.socket]
-    limits: Limits
-    clock: Clock
 
 
 def associate(

@@ -26,6 +26,7 @@ from dicom_listener import header
 from dicom_listener.callers import SELF_TEST, Callers, plain_host
 from dicom_listener.contexts import DEFLATED
 from dicom_listener.in_flight import InFlight
+from dicom_listener.keeper import Announced
 from dicom_listener.limits import Limits
 from dicom_listener.spool import Spool
 from dicom_listener.statuses import STORED, Answer, NotAsAnnounced, Status, answer_to
@@ -38,15 +39,6 @@ IMPLEMENTATION_VERSION = "RETINAGATE"
 _PREAMBLE = b"\0" * 128 + b"DICM"
 
 Ring = Callable[[JobKind], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """What the command of a C-STORE says of the object that follows, and the context it comes in."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
 
 
 @dataclass(frozen=True, slots=True)

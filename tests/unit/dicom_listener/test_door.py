@@ -207,6 +207,23 @@ def test_security_N18_no_slot_is_left_for_one_more_and_the_next_works_when_one_e
             assert answer[0] == raw.AC
 
 
+def test_security_N18_one_host_of_the_network_leaves_half_of_the_slots_to_the_others(
+    listen: Callable[..., Place],
+) -> None:
+    hosts = [{"ae_title": "CAMERA", "host": f"127.0.0.{number}"} for number in (1, 2)]
+    place = listen(host="0.0.0.0", allowed_callers=hosts, max_associations=4)
+    address = ("127.0.0.1", place.address[1])
+    peers = [RawAssociation(address) for _ in range(3)]
+    answers = [peer.associate() for peer in peers]
+    assert [answer and answer[0] for answer in answers] == [raw.AC, raw.AC, raw.RJ]
+    with RawAssociation(address, source="127.0.0.2") as other:
+        answer = other.associate()
+        assert answer is not None
+        assert answer[0] == raw.AC
+    for peer in peers:
+        peer.close()
+
+
 def test_R18_below_the_reserve_storage_is_rejected_for_now_and_an_echo_is_answered(
     listen: Callable[..., Place], archive: Archive
 ) -> None:
