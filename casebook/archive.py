@@ -88,6 +88,7 @@ class Archive:
         descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW)
         try:
             sha256, size = _hash(descriptor)
+            os.fchmod(descriptor, 0o600)  # the child made some of them, under a mask of its own
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

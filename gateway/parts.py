@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from casebook import cases, heartbeats
 from casebook.errors import Unavailable
+from casebook.words import JobKind
 from gateway.house import House, bundle_folder
 from gateway.progress import Progress
 
@@ -41,14 +42,14 @@ def run_listener(house: House, stop: threading.Event, progress: Progress) -> Non
             if not listener.is_alive:
                 raise Unavailable("The listener has stopped accepting.", "It is started again.")
             with _patience():
-                if house.clock.monotonic() >= earliest:
-                    cases.close_all_quiet(
-                        house.database,
-                        house.clock.now(),
-                        quiet_seconds=timing.quiet_seconds,
-                        force_seconds=timing.force_seconds,
-                        in_flight=listener.in_flight,
-                    )
+                if house.clock.monotonic() >= earliest and cases.close_all_quiet(
+                    house.database,
+                    house.clock.now(),
+                    quiet_seconds=timing.quiet_seconds,
+                    force_seconds=timing.force_seconds,
+                    in_flight=listener.in_flight,
+                ):
+                    bell.ring(JobKind.REPORT)
                 pulse.beat(ready=True)
             progress.turn()
             if stop.wait(LOOK_EVERY):
@@ -65,8 +66,8 @@ def run_worker(house: House, stop: threading.Event, progress: Progress) -> None:
     from gateway.worker import RENEW_EVERY, Worker
 
     bell = house.doorbell()
-    stations = Stations(house, bundle_folder(house.settings), bell.ring)
-    worker = Worker(house, stations.all())
+    stations = Stations(house, bundle_folder(house.settings))
+    worker = Worker(house, stations.all(), bell.ring)
     ears = BellListener(house.settings.broker.url, worker.answer, threads=3 + len(house.settings.destinations))
     alive, model = _Pulse(house, "worker"), _Pulse(house, "model")
     renewed = house.clock.monotonic()

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from casebook.words import JobKind
 from gateway.house import House
 from gateway.worker import Station
 from inference.child import Child
@@ -18,10 +17,9 @@ class Stations:
     Args:
         house: what they stand on.
         bundle: folder of the bundle that grades.
-        ring: wakes whoever does a kind of work.
     """
 
-    def __init__(self, house: House, bundle: Path, ring: Callable[[JobKind], None]) -> None:
+    def __init__(self, house: House, bundle: Path) -> None:
         settings = house.settings
         # A cache is code that a process will load: it lies in the home folder, for the service's user alone.
         self._child = Child(
@@ -32,7 +30,7 @@ class Stations:
         )
         self._all: list[Station] = [
             Grader(house.database, house.archive, self._child, house.clock),
-            Reporter(house.database, house.archive, settings.destinations, house.clock, ring),
+            Reporter(house.database, house.archive, settings.destinations, house.clock),
             self._sender,
         ]
 

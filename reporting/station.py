@@ -38,7 +38,6 @@ class Reporter:
         archive: where the objects go.
         destinations: who gets what; without one the results are made all the same and can be downloaded.
         clock: for the rows; times inside the objects come from rows.
-        ring: wakes the sender.
     """
 
     kind = JobKind.REPORT
@@ -49,13 +48,11 @@ class Reporter:
         archive: Archive,
         destinations: Iterable[Destination],
         clock: Clock,
-        ring: Callable[[JobKind], None],
     ) -> None:
         self._database = database
         self._archive = archive
         self._destinations = tuple(destinations)
         self._clock = clock
-        self._ring = ring
 
     def is_ready(self) -> bool:
         """Say whether a job could be done now."""
@@ -76,8 +73,7 @@ class Reporter:
             log.exception("a report could not be built", extra={"job": claim.id})
             self._crashed(claim, revision_id, type(error).__name__)
             return
-        if self._write_down(claim, revision_id, examination, objects):
-            self._ring(JobKind.DELIVER)
+        self._write_down(claim, revision_id, examination, objects)
 
     def _read(self, revision_id: int) -> Examination | None:
         with self._database.transaction() as t:
@@ -97,8 +93,8 @@ class Reporter:
 
     def _write_down(
         self, claim: Claim, revision_id: int, examination: Examination | None, objects: list[tuple[Place, bytes]]
-    ) -> bool:
-        """Write files, then rows; say whether a destination has something to get."""
+    ) -> None:
+        """Write files, then rows."""
         kept: list[tuple[Place, Stored]] = []
         written = False
         try:
@@ -109,7 +105,6 @@ class Reporter:
             with self._database.transaction() as t:
                 revision = t.get_one(Revision, revision_id, with_for_update=True)
                 needed = _waits(t, revision)
-                planned: set[str] = set()
                 if needed:
                     reports = [self._row(t, revision, examination, place, stored) for place, stored in kept]
                     planned = deliveries.plan(t, reports, self._destinations, now)
@@ -126,7 +121,6 @@ class Reporter:
                 self._discard(kept)
         if not needed:
             self._discard(kept)
-        return bool(planned)
 
     def _row(
         self, t: Session, revision: Revision, examination: Examination | None, place: Place, stored: Stored

@@ -19,12 +19,11 @@ from reporting.store import Limits
 
 
 class Desk:
-    """A reporter with its casebook, and what it rang for."""
+    """A reporter with its casebook."""
 
     def __init__(self, database: Database, archive: Archive, clock: Any, destinations: tuple[Destination, ...]) -> None:
         self.database, self.archive, self.clock, self.destinations = database, archive, clock, destinations
-        self.rung: list[JobKind] = []
-        self.reporter = Reporter(database, archive, destinations, clock, self.rung.append)
+        self.reporter = Reporter(database, archive, destinations, clock)
 
     def case(self, *shots: Shot, **options: Any) -> Revision:
         with self.database.transaction() as t:

@@ -23,8 +23,10 @@ def test_R2_a_stored_file_has_its_hash_and_a_name_of_ours(archive: Archive) -> N
 
 
 def test_R2_files_and_folders_are_for_the_service_alone(archive: Archive) -> None:
-    stored = archive.store(b"x", ".dcm")
-    path = archive.path(stored.path)
+    part = archive.incoming / "1-layer.png"
+    part.write_bytes(b"x")
+    part.chmod(0o644)
+    path = archive.path(archive.keep(part, ".png").path)
     assert path.stat().st_mode & 0o777 == 0o600
     for folder in (path.parent, path.parent.parent, archive.incoming, archive.objects):
         assert folder.stat().st_mode & 0o777 == 0o700

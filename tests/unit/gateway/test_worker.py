@@ -32,6 +32,7 @@ class Desk:
         self.kind = kind
         self.house = house
         self.done: list[str] = []
+        self.rung: list[JobKind] = []
         self.ready = True
         self.then: Any = lambda claim: None
 
@@ -59,13 +60,14 @@ def _jobs(house: House) -> list[Job]:
 def test_R11_one_bell_is_enough_for_all_that_waits(house: House) -> None:
     desk = Desk(house)
     _enqueue(house, 1, 2, 3)
-    Worker(house, [desk]).answer(GRADE)
+    Worker(house, [desk], desk.rung.append).answer(GRADE)
     assert desk.done == ["1", "2", "3"]
+    assert set(desk.rung) == {JobKind.REPORT}, "what is graded may be ready to report"
 
 
 def test_a_bell_rung_while_another_thread_works_is_not_lost(house: House) -> None:
     desk = Desk(house)
-    worker = Worker(house, [desk])
+    worker = Worker(house, [desk], desk.rung.append)
     begun, go_on = threading.Event(), threading.Event()
 
     def waits(claim: Claim) -> None:
@@ -89,7 +91,7 @@ def test_a_station_that_is_not_ready_gets_no_job(house: House) -> None:
     desk = Desk(house)
     desk.ready = False
     _enqueue(house, 1)
-    Worker(house, [desk]).answer(GRADE)
+    Worker(house, [desk], desk.rung.append).answer(GRADE)
     assert [job.attempts for job in _jobs(house)] == [0]
 
 
@@ -105,7 +107,7 @@ def test_a_job_that_fails_is_put_off_and_the_next_goes_on(
 
     desk.then = fails
     _enqueue(house, 1, 2)
-    Worker(house, [desk]).answer(GRADE)
+    Worker(house, [desk], desk.rung.append).answer(GRADE)
     assert desk.done == ["2"]
     first, second = _jobs(house)
     assert (first.state, second.state) == (JobState.WAITING, JobState.DONE)
@@ -123,7 +125,7 @@ def test_I6_a_lost_lease_ends_the_work_without_a_trace(house: House) -> None:
         raise LostLease("Another worker owns this job now.")
 
     desk.then = loses
-    worker = Worker(house, [desk])
+    worker = Worker(house, [desk], desk.rung.append)
     worker.answer(GRADE)
     assert [job.state for job in _jobs(house)] == [JobState.LEASED]
     assert not worker.busy()
@@ -131,7 +133,7 @@ def test_I6_a_lost_lease_ends_the_work_without_a_trace(house: House) -> None:
 
 def test_R10_leases_in_hand_are_renewed(house: House, clock: Any) -> None:
     desk = Desk(house)
-    worker = Worker(house, [desk])
+    worker = Worker(house, [desk], desk.rung.append)
 
     def long_work(claim: Claim) -> None:
         for _ in range(10):
@@ -148,7 +150,7 @@ def test_R10_leases_in_hand_are_renewed(house: House, clock: Any) -> None:
 
 def test_two_destinations_are_served_side_by_side(house: House) -> None:
     desk = Desk(house, JobKind.DELIVER)
-    worker = Worker(house, [desk])
+    worker = Worker(house, [desk], desk.rung.append)
     both = threading.Barrier(2, timeout=10)
     desk.then = lambda claim: both.wait() and None
     _enqueue(house, "a", "b", kind=JobKind.DELIVER)
@@ -169,7 +171,7 @@ def test_R13_an_ill_worker_claims_nothing(house: House, clock: Any) -> None:
             assert claim is not None
             jobs.crashed(t, claim, clock.now(), error="died")
     clock.move(60)
-    worker = Worker(house, [desk])
+    worker = Worker(house, [desk], desk.rung.append)
     worker.answer(GRADE)
     assert desk.done == []
     clock.move(jobs.ILL_WITHIN.total_seconds())

@@ -47,7 +47,6 @@ def test_R5_everything_stands_in_rows_and_files_when_the_job_is_done(desk: Desk)
         assert [(str(kind), subject, str(state)) for kind, subject, state in kinds] == [
             ("report", "1", "done"), ("deliver", "clinic", "waiting"), ("deliver", "pacs", "waiting"),
         ]  # fmt: skip
-    assert desk.rung == [JobKind.DELIVER]
     assert desk.findings() == []
 
 
@@ -58,16 +57,17 @@ def test_without_a_destination_the_report_is_built_and_waits_for_nobody(
     desk.case(healthy(R), healthy(L))
     desk.work()
     assert [report.product for report in desk.reports()] == ["overlay", "overlay", "sr"]
-    assert desk.rung == []
     with database.reading() as t:
         assert t.scalars(select(Delivery)).all() == []
+        assert t.scalars(select(Job.kind)).all() == [JobKind.REPORT]
 
 
 def test_I9_a_synthetic_case_is_reported_but_sent_nowhere(desk: Desk) -> None:
     desk.case(healthy(R), healthy(L), synthetic=True)
     desk.work()
     assert len(desk.reports()) == 3
-    assert desk.rung == []
+    with desk.database.reading() as t:
+        assert t.scalars(select(Job.kind)).all() == [JobKind.REPORT]
     assert desk.findings() == []
 
 
@@ -171,7 +171,7 @@ def test_a_disk_that_is_away_puts_the_job_off_and_leaves_nothing(desk: Desk, mon
             raise OSError(28, "No space left on device")
 
     full = Full(desk.archive.root)
-    reporter = Reporter(desk.database, full, (PACS,), desk.clock, desk.rung.append)
+    reporter = Reporter(desk.database, full, (PACS,), desk.clock)
     with pytest.raises(Unavailable):
         reporter.work(desk.claim())
     assert desk.reports() == []
