@@ -30,11 +30,38 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--resume", action="store_true", help="go on where the folder's checkpoint stands")
     run.add_argument("--stop-after", type=_seconds, metavar="60m", help="begin no epoch that would end later")
     run.set_defaults(command=_run)
+    export = commands.add_parser("export", help="make a bundle of a checkpoint")
+    export.add_argument("checkpoint", type=Path)
+    export.add_argument("--data", type=Path, required=True, help="folder with labels.csv and the photographs")
+    export.add_argument("--out", type=Path, required=True, help="folder of the bundle to make")
+    export.set_defaults(command=_export)
+    evaluate = commands.add_parser("evaluate", help="measure a bundle through the service's own functions")
+    evaluate.add_argument("bundle", type=Path)
+    evaluate.add_argument("--data", type=Path, required=True, help="folder with labels.csv and the photographs")
+    evaluate.add_argument("--split", choices=["valid", "train"], default="valid")
+    evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    evaluate.set_defaults(command=_evaluate)
     gate = commands.add_parser("gate", help="fit the gate's question whether it is a retina at all")
     gate.add_argument("--data", type=Path, required=True, help="folder with labels.csv and negatives/")
     gate.add_argument("--out", type=Path, required=True, help="where to write, e.g. inference/fundus.json")
     gate.set_defaults(command=_gate)
     return parser
+
+
+def _export(options: argparse.Namespace) -> None:
+    from datetime import UTC, datetime
+
+    from training.evaluate import table
+    from training.export import export
+
+    print(table(export(options.checkpoint, options.data, options.out, created=datetime.now(UTC).date())))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from training.evaluate import evaluate, table
+
+    found = evaluate(options.bundle, options.data, split=options.split)
+    print(json.dumps(found, indent=1) if options.json else table(found))
 
 
 def _gate(options: argparse.Namespace) -> None:
