@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import time
@@ -114,7 +115,15 @@ class Orthanc:
 
 
 def free_port() -> int:
-    """Return the number of a port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return the number of a port on which nobody listens now.
+
+    It lies below those the kernel gives to outgoing connections, or one of these could take it while a server restarts.
+    """
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port

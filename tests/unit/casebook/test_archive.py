@@ -28,7 +28,7 @@ def test_R2_files_and_folders_are_for_the_service_alone(archive: Archive) -> Non
     part.chmod(0o644)
     path = archive.path(archive.keep(part, ".png").path)
     assert path.stat().st_mode & 0o777 == 0o600
-    for folder in (path.parent, path.parent.parent, archive.incoming, archive.objects):
+    for folder in (path.parent, archive.incoming, archive.objects):
         assert folder.stat().st_mode & 0o777 == 0o700
 
 
