@@ -249,6 +249,8 @@ class Child:
         self._check_stopped()
         self._ready, self._files, self._loading, self.refusal = None, 0, "", ""
         try:
+            if self._cache is not None:
+                self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._process = self._nursery.submit(self._make_process).result()
         except OSError as error:
             raise Unavailable("No process can be started to read photographs.") from error

@@ -91,10 +91,10 @@ def grade_files(paths: Iterable[str | Path], child: Child, heatmaps: Path | None
 
 def _examination(path: Path, child: Child, out: Path | None) -> Examination:
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device: opening it might never come back
+            return Examination(gradability=Gradability.UNREADABLE, reason=Reason.SYNTAX)
         with path.open("rb"):
             pass
-        if not path.is_file():
-            return Examination(gradability=Gradability.UNREADABLE, reason=Reason.SYNTAX)
     except OSError:
         return Examination(gradability=Gradability.UNREADABLE, reason=Reason.DAMAGED)
     try:

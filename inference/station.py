@@ -18,7 +18,7 @@ from casebook import cases, failpoints, jobs
 from casebook.archive import Archive, Stored, register
 from casebook.clock import SYSTEM, Clock
 from casebook.database import Database
-from casebook.errors import LostLease
+from casebook.errors import LostLease, Unavailable
 from casebook.jobs import Claim
 from casebook.models import BundleRow, FileKind, Grading, Heatmap, Photograph, Rendition, RenditionKind
 from casebook.telemetry import DECODER_RESTARTS, GRADABILITY, GRADE_SECONDS, GRADINGS
@@ -112,22 +112,24 @@ class Grader:
 
     def _keep(self, claim: Claim, subject: _Subject, ready: Ready, examination: Examination, folder: Path) -> None:
         kept: dict[tuple[int, Made], Stored] = {}
-        for answer in examination.frames:
-            for made in answer.made():
-                if (answer.frame, _RENDITIONS.get(made)) not in subject.rendered:
-                    suffix = Path(made.value).suffix
-                    kept[answer.frame, made] = self._archive.keep(made.path(folder, answer.frame), suffix)
-        failpoints.point("after_grading_files")
         try:
+            for answer in examination.frames:
+                for made in answer.made():
+                    if (answer.frame, _RENDITIONS.get(made)) not in subject.rendered:
+                        part = made.path(folder, answer.frame)
+                        kept[answer.frame, made] = self._archive.keep(part, part.suffix)
+            failpoints.point("after_grading_files")
             with self._database.transaction() as t:
                 now = self._clock.now()
                 jobs.finish(t, claim, now)
                 _write(t, subject.id, ready, examination, kept, now)
-        except LostLease:
+        except (LostLease, OSError) as error:
             # Only here is it certain that no row names them; after a lost connection the sweep looks.
             for stored in kept.values():
                 self._archive.discard(stored.path)
-            raise
+            if isinstance(error, LostLease):
+                raise
+            raise Unavailable("The archive cannot be written.", "Check its disk.") from error
 
     def _crashed(self, claim: Claim, subject: _Subject, death: ChildDied) -> None:
         DECODER_RESTARTS.labels("deadline" if isinstance(death, DeadlinePassed) else "died").inc()
@@ -137,7 +139,7 @@ class Grader:
             if condemned:
                 photograph = t.get_one(Photograph, subject.id)
                 cases.answered(t, photograph, Gradability.UNREADABLE, Reason.GRADING_FAILED, now)
-                cases.raise_attention(t, photograph.case_id, Attention.GRADING_FAILED, now)
+                attention.ask(t, photograph.case_id, Attention.GRADING_FAILED, now)
         log.warning(
             "the child died over a photograph",
             extra={"photograph": subject.id, "job": claim.id, "outcome": "quarantined" if condemned else "again"},
