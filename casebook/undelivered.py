@@ -6,7 +6,7 @@ from sqlalchemy import Select, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from casebook import cases
+from casebook import attention
 from casebook.models import AttentionRow, Delivery, Report, Revision
 from casebook.words import Attention, DeliveryState
 
@@ -62,7 +62,7 @@ def no_longer_ask(t: Session, case_id: int, now: datetime) -> None:
     )
     if t.scalar(trouble) is not None:
         return
-    cases.clear_attention(t, case_id, Attention.DELIVERY_FAILED, now)
+    attention.close(t, case_id, Attention.DELIVERY_FAILED, now)
     t.execute(
         update(Revision)
         .where(Revision.case_id == case_id, Revision.superseded_at.is_(None), Revision.urgency == _NOT_DELIVERED)

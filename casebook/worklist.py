@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from casebook import cases
+from casebook import attention, cases
 from casebook.models import Case, Grading, Photograph, Report, Revision
 from casebook.words import Attention
 
@@ -69,7 +69,7 @@ def one(t: Session, case_id: int) -> CaseView | None:
 def _views(t: Session, rows: Sequence[tuple[Case, Revision]]) -> list[CaseView]:
     case_ids = [case.id for case, _ in rows]
     numbers = {case.id: revision.number for case, revision in rows}
-    attention = cases.open_attention(t, case_ids)
+    reasons = attention.open_reasons(t, case_ids)
     photographs: dict[int, list[Photograph]] = defaultdict(list)
     for photograph in t.scalars(
         select(Photograph).where(Photograph.case_id.in_(case_ids)).order_by(Photograph.id)
@@ -91,7 +91,7 @@ def _views(t: Session, rows: Sequence[tuple[Case, Revision]]) -> list[CaseView]:
         reports[report.revision_id].append(report)
     return [
         CaseView(
-            case, revision, attention[case.id], photographs[case.id],
+            case, revision, reasons[case.id], photographs[case.id],
             {photograph.id: gradings[photograph.id] for photograph in photographs[case.id]}, reports[revision.id],
         )
         for case, revision in rows

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from pydicom.datadict import dictionary_VR
 
-from casebook.cases import Arrival
+from casebook.arrival import Arrival
 from casebook.errors import BadInput
 from dicom_listener.contexts import DEFLATED, EXPLICIT_BIG, is_gradable
 from dicom_listener.elements import read_elements

@@ -14,9 +14,9 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import create_file_meta, encode_file_meta
 from pynetdicom.events import Event
 
-from casebook import cases, failpoints, telemetry
+from casebook import failpoints, telemetry
 from casebook.archive import Archive, Stored
-from casebook.cases import Arrival, Arrived
+from casebook.arrival import Arrival, Arrived, arrive
 from casebook.clock import Clock
 from casebook.database import Database
 from casebook.errors import BadInput, Refused, Unavailable
@@ -178,7 +178,7 @@ class Receiver:
         written = False
         try:
             with self._database.transaction() as t:
-                arrived = cases.arrive(t, arrival, stored, self._clock.now())
+                arrived = arrive(t, arrival, stored, self._clock.now())
                 written = True
         except BaseException:
             # Once COMMIT was sent its outcome may be unknown, and a row without its file would be a lost photograph:

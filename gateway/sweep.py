@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from casebook import cases, deliveries, heartbeats, jobs
+from casebook import attention, cases, deliveries, heartbeats, jobs
 from casebook.archive import strangers
 from casebook.errors import Unavailable
 from casebook.models import Photograph, Revision
@@ -110,7 +110,7 @@ def _release(house: House, *, all_leases: bool = False) -> int:
             if kind is JobKind.GRADE:
                 photograph = t.get_one(Photograph, int(subject))
                 cases.answered(t, photograph, Gradability.UNREADABLE, Reason.GRADING_FAILED, now)
-                cases.raise_attention(t, photograph.case_id, Attention.GRADING_FAILED, now)
+                attention.ask(t, photograph.case_id, Attention.GRADING_FAILED, now)
     return len(condemned)
 
 

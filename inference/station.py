@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from casebook import cases, failpoints, jobs
+from casebook import attention, cases, failpoints, jobs
 from casebook.archive import Archive, Stored, register
 from casebook.clock import SYSTEM, Clock
 from casebook.database import Database

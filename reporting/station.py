@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from casebook import cases, deliveries, failpoints, jobs
+from casebook import attention, deliveries, failpoints, jobs
 from casebook.archive import Archive, Stored, register
 from casebook.clock import Clock
 from casebook.database import Database
@@ -150,7 +150,7 @@ class Reporter:
         with self._database.transaction() as t:
             if jobs.crashed(t, claim, now, error=f"{error} while the report was built"):
                 case_id = t.get_one(Revision, revision_id).case_id
-                cases.raise_attention(t, case_id, Attention.DELIVERY_FAILED, now, "The report could not be built.")
+                attention.ask(t, case_id, Attention.DELIVERY_FAILED, now, "The report could not be built.")
 
     def _discard(self, kept: list[tuple[Place, Stored]]) -> None:
         for _, stored in kept:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from casebook.cases import Arrival
+from casebook.arrival import Arrival
 from casebook.words import Laterality
 
 RIGHT = Arrival(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from casebook import cases, invariants, jobs
 from casebook.archive import Archive, strangers
-from casebook.cases import Arrival, Arrived, arrive
+from casebook.arrival import Arrival, Arrived, arrive
 from casebook.database import Database
 from casebook.errors import BadInput
 from casebook.models import AttentionRow, BundleRow, Case, ConflictingCopy, File, Grading, Job, Photograph, Revision

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from casebook import cases, heartbeats, jobs, people
 from casebook.archive import Archive, register
-from casebook.cases import arrive
+from casebook.arrival import arrive
 from casebook.database import Database
 from casebook.errors import Misconfigured
 from casebook.models import BundleRow, FileKind, Grading, Heatmap, Photograph, Scope

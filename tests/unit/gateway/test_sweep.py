@@ -9,7 +9,7 @@ import pytest
 from arrivals import RIGHT
 
 from casebook import jobs
-from casebook.cases import arrive
+from casebook.arrival import arrive
 from casebook.models import AttentionRow, Job, Photograph, Revision
 from casebook.settings import Settings
 from casebook.words import Attention, CaseStatus, Gradability, JobKind, JobState, Reason
