@@ -19,7 +19,6 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,17 +35,6 @@ _COMPLAINTS = (
     ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, OSError, RuntimeError,
     SyntaxError, SystemError, TypeError, ValueError, Warning, struct.error, zlib.error,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the samples of an uncompressed frame lie in the file."""
-
-    allocated: int
-    planar: int
-    photometric: str
-    vr: str
-    big_endian: bool
 
 
 @contextmanager
@@ -138,17 +126,12 @@ def run_length(data: bytes, shape: Shape, allocated: int) -> Samples:
     return _by_pydicom(RLELossless, encapsulate([data]), shape, allocated, options)
 
 
-def native(data: bytes, shape: Shape, layout: Layout) -> Samples:
-    """Read one uncompressed frame to (H, W, samples), uint8 or uint16; 4:2:2 is expanded."""
-    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+def native(data: bytes, shape: Shape, allocated: int, photometric: str, planar: int) -> Samples:
+    """Read one uncompressed little-endian frame to (H, W, samples), uint8 or uint16; 4:2:2 is expanded."""
+    from pydicom.uid import ExplicitVRLittleEndian
 
-    options = {
-        "planar_configuration": layout.planar,
-        "photometric_interpretation": layout.photometric,
-        "pixel_vr": layout.vr,  # big-endian words of two 8-bit samples stand the wrong way round
-    }
-    syntax = ExplicitVRBigEndian if layout.big_endian else ExplicitVRLittleEndian
-    return _by_pydicom(syntax, data, shape, layout.allocated, options)
+    options = {"planar_configuration": planar, "photometric_interpretation": photometric}
+    return _by_pydicom(ExplicitVRLittleEndian, data, shape, allocated, options)
 
 
 def png(data: bytes, shape: Shape) -> Picture:

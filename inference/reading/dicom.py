@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from casebook.words import Reason
 from inference.reading import colour, dataset, decoders, encapsulated, jpeg, jpeg2000
 from inference.reading.dataset import File, Value
-from inference.reading.decoders import Layout, Samples
+from inference.reading.decoders import Samples
 from inference.reading.frame import Frame, of_lossy_jpeg, of_picture
 from inference.reading.rejection import MAX_FRAMES, damaged, not_applicable, over_limit, unknown_syntax
 from inference.reading.shape import Shape
@@ -132,12 +134,14 @@ def _native(file: File, header: _Header, pixels: memoryview) -> Iterator[Samples
         raise damaged("Uncompressed pixel data is encapsulated.")
     shape, halved = header.shape, header.photometric == "YBR_FULL_422"
     size = shape.width * shape.height * (2 if halved else shape.samples) * (header.allocated // 8)
-    if len(pixels) - size * header.frames not in {0, 1}:  # one byte of padding at most (PS3.5 7.1.1)
+    if len(pixels) != size * header.frames + size * header.frames % 2:  # padded to even (PS3.5 7.1.1)
         raise damaged("The pixel data is shorter or longer than its header says.")
-    big_endian = _UNCOMPRESSED[file.transfer_syntax]
-    layout = Layout(header.allocated, header.planar, header.photometric, file.pixel_vr or "OW", big_endian)
+    if _UNCOMPRESSED[file.transfer_syntax] and file.pixel_vr == "OW":
+        # Words of big endian, also those that hold two samples of 8 bits (PS3.5 A.3).
+        pixels = memoryview(np.frombuffer(pixels, ">u2").astype("<u2").tobytes())
     for number in range(header.frames):
-        yield decoders.native(bytes(pixels[number * size : (number + 1) * size]), shape, layout)
+        data = bytes(pixels[number * size : (number + 1) * size])
+        yield decoders.native(data, shape, header.allocated, header.photometric, header.planar)
 
 
 def _run_length(file: File, header: _Header, pixels: memoryview) -> Iterator[Samples]:
@@ -164,6 +168,9 @@ def _lossy(data: bytes, header: _Header, _file: File) -> Frame:
     _check_agreement(parsed.shape, header)
     if not parsed.lossy:
         raise damaged("The codestream is not of its transfer syntax.")
+    if header.photometric == "RGB" and parsed.says_no_colour_space:
+        data = jpeg.marked_as_rgb(data)
+        parsed = jpeg.parse(data)
     return of_lossy_jpeg(data, parsed)
 
 

@@ -21,6 +21,7 @@ _APP0, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE2, 0xEE, 0xEF, 0xFE
 # byte, so there everything below 0x80 is data.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _MARKER_LS = re.compile(rb"\xff[\x80-\xfe]")
+_ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\0\x64\0\0\0\0\0"
 _MAX_SEGMENTS = 20_000
 _MAX_ICC = 4 << 20
 
@@ -41,7 +42,15 @@ class Jpeg:
 
     process: int  # second byte of the frame header's marker
     shape: Shape
+    components: bytes
     segments: tuple[Segment, ...]
+
+    @property
+    def says_no_colour_space(self) -> bool:
+        """Whether neither JFIF nor Adobe marker nor the components' names tell the colour space (ISO 10918-6 6)."""
+        if any(segment.marker in {_APP0, _APP14} for segment in self.segments):
+            return False
+        return self.components not in {b"\1\2\3", b"RGB", b"rgb"}
 
     @property
     def lossless(self) -> bool:
@@ -78,8 +87,8 @@ def parse(data: bytes) -> Jpeg:
     if process == _SOF_LS:
         _check_scans_ls(segments, samples)
     else:
-        _check_scans(segments, [body[6 + 3 * number] for number in range(samples)], lossless=process == _SOF_LOSSLESS)
-    return Jpeg(process, Shape(width, height, samples, bits), segments)
+        _check_scans(segments, body[6::3], lossless=process == _SOF_LOSSLESS)
+    return Jpeg(process, Shape(width, height, samples, bits), body[6::3], segments)
 
 
 def cleaned(data: bytes, jpeg: Jpeg) -> bytes:
@@ -95,6 +104,11 @@ def cleaned(data: bytes, jpeg: Jpeg) -> bytes:
 def bare(data: bytes, jpeg: Jpeg) -> bytes:
     """Return the JPEG as a decoder needs it: even a damaged colour profile must not spoil a good picture."""
     return _with_only(data, jpeg, {_APP0, _APP14})
+
+
+def marked_as_rgb(data: bytes) -> bytes:
+    """Return the JPEG with an Adobe marker that says its components are red, green and blue."""
+    return SOI + _ADOBE_RGB + data[2:]
 
 
 def _with_only(data: bytes, jpeg: Jpeg, kept: set[int]) -> bytes:
@@ -141,7 +155,7 @@ def _segments(data: bytes) -> Iterator[Segment]:
     raise damaged("The JPEG has too many segments.")
 
 
-def _check_scans(segments: tuple[Segment, ...], components: list[int], *, lossless: bool) -> None:
+def _check_scans(segments: tuple[Segment, ...], components: bytes, *, lossless: bool) -> None:
     """Demand that every coefficient of every component is coded down to its last bit.
 
     A progressive JPEG cut between two scans and closed with EOI decodes without complaint, but blurred.

@@ -1,10 +1,13 @@
 """Every way a photograph's colours may be written down gives the same RGB."""
 
 import io
+import warnings
 from pathlib import Path
 
 import dicom_objects as objects
 import numpy as np
+import pydicom
+import pydicom.data
 import pytest
 from PIL import Image
 from pydicom.pixels import convert_color_space
@@ -167,3 +170,21 @@ def test_a_png_with_a_palette_or_transparency_is_a_picture(tmp_path: Path) -> No
         image.save(tmp_path / "eye.png")
         (frame,) = reader.frames(tmp_path / "eye.png")
         assert np.abs(frame.picture.astype(int) - objects.eye()).mean() < 8
+
+
+def test_every_colour_object_of_pydicoms_own_tests_looks_as_pydicom_says(tmp_path: Path) -> None:
+    """Objects written by DCMTK, GDCM, highdicom and others, in nine transfer syntaxes."""
+    agreed = 0
+    for path in sorted((Path(pydicom.data.__file__).parent / "test_files").glob("SC_*.dcm")):
+        try:
+            frames = [frame.whole() for frame in reader.frames(path)]
+        except Rejected:
+            assert path.name in {"SC_rgb_jpeg.dcm", "SC_rgb_rle_32bit.dcm", "SC_rgb_rle_32bit_2frame.dcm"}, path.name
+            continue
+        dataset = pydicom.dcmread(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = dataset.pixel_array >> (dataset.BitsStored - 8)
+        assert np.array_equal(np.squeeze(np.stack(frames)), expected), path.name
+        agreed += 1
+    assert agreed > 20

@@ -1,4 +1,6 @@
 import io
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import dicom_objects as objects
@@ -347,3 +349,33 @@ def test_no_picture_comes_from_a_cut_file(name: str, tmp_path: Path, part: float
     data = objects.whole(name)
     with pytest.raises(Rejected):
         read(data[: int(len(data) * part)], tmp_path)
+
+
+@pytest.mark.peer("dcmtk")
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("dcmcjpeg", ["+e1"]),
+        ("dcmcjpeg", ["+el"]),
+        ("dcmcjpeg", ["+eb", "+q", "95", "+s4"]),
+        ("dcmcjpeg", ["+ee", "+q", "95", "+s4"]),
+        ("dcmcrle", []),
+        ("dcmconv", ["+tb"]),
+        ("dcmconv", ["+ti"]),
+        ("dcmconv", ["+td"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "".join(value) or "rle",
+)
+def test_what_dcmtk_writes_is_read(
+    name: str, options: list[str], program: Callable[[str], str], tmp_path: Path
+) -> None:
+    (tmp_path / "in.dcm").write_bytes(objects.whole("explicit"))
+    subprocess.run(
+        [program(name), *options, tmp_path / "in.dcm", tmp_path / "out.dcm"], check=True, capture_output=True
+    )
+    (frame,) = read((tmp_path / "out.dcm").read_bytes(), tmp_path)
+    difference = np.abs(frame.picture.astype(int) - objects.eye())
+    assert difference.mean() < (4 if "+q" in options else 1e-9)
+    if name.startswith("dcmc") and len(options) < 2:
+        data = (tmp_path / "out.dcm").read_bytes()
+        assert refusal(data[: len(data) * 2 // 3], tmp_path) == DAMAGED
