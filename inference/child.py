@@ -14,11 +14,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from casebook.clock import SYSTEM, Clock
 from casebook.errors import Misconfigured, RetinaGateError, Unavailable
 from inference import wire
+from inference.child_words import ChildDied, ChildStopped, DeadlinePassed, NeverTaken, Ready
 from inference.examination import Examination, Stage
 from inference.wire import Message
 
@@ -29,52 +30,7 @@ FILE_SECONDS = 600.0  # of all frames together
 READY_SECONDS = 120.0
 _WORD_SECONDS = 5.0  # for a message that has begun to arrive
 FILES_A_CHILD = 500
-
-
-class ChildDied(RetinaGateError):
-    """The child ended in the middle of a file.
-
-    Attributes:
-        stage: what was at work: reading the file, or grading.
-    """
-
-    def __init__(self, message: str, stage: Stage) -> None:
-        super().__init__(message)
-        self.stage = stage
-
-
-class DeadlinePassed(ChildDied):
-    """The child was killed because a picture took too long."""
-
-
-class _NeverTaken(ChildDied):
-    """The child ended without a word about the file."""
-
-
-class ChildStopped(Unavailable):
-    """The child was stopped because this process ends; the file is as good as before."""
-
-
-class Ready(BaseModel):
-    """What the child says once its model answers as the card says.
-
-    Attributes:
-        name: of the bundle.
-        version: of the bundle.
-        sha256: of its card.
-        card: ``card.json`` as it stands in the bundle.
-        runner: what computes.
-        fallback: why it is not the first choice, as sentences; empty when it is.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    version: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    card: str
-    runner: str
-    fallback: str
+MAX_THREADS = 8  # more gain a compact network nothing, and each needs address space
 
 
 class Child:
@@ -106,7 +62,7 @@ class Child:
     ) -> None:
         self._bundle = bundle
         self._device = device
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = min(threads or len(os.sched_getaffinity(0)), MAX_THREADS)
         self._cache = cache
         self._picture_seconds = picture_seconds
         self._module = module
@@ -203,7 +159,7 @@ class Child:
                 self._bury()
             try:
                 return self._examine(path, out)
-            except _NeverTaken:
+            except NeverTaken:
                 # It died between two files, and its kernel had not said so yet: that is not this file's fault.
                 return self._examine(path, out)
 
@@ -234,7 +190,7 @@ class Child:
             raise DeadlinePassed(f"A picture took longer than {self._picture_seconds:.0f} s.", stage) from None
         except (wire.Closed, wire.Garbled, ValidationError, ValueError, KeyError):
             self._bury()
-            kind = ChildDied if taken else _NeverTaken
+            kind = ChildDied if taken else NeverTaken
             raise kind("The process that reads photographs ended over this one.", stage) from None
 
     def stop(self) -> None:
@@ -289,6 +245,7 @@ class Child:
             "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
             "OMP_NUM_THREADS": threads,
             "OPENBLAS_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "2",  # else every thread reserves address space, and that is limited
         }
 
     def _hear(self, deadline: float) -> None:

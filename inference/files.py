@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from casebook.words import Gradability, Reason
-from inference.child import Child, ChildDied
+from inference.child import Child
+from inference.child_words import ChildDied
 from inference.examination import Examination, Made
 
 

@@ -23,7 +23,8 @@ from casebook.jobs import Claim
 from casebook.models import BundleRow, FileKind, Grading, Heatmap, Photograph, Rendition, RenditionKind
 from casebook.telemetry import DECODER_RESTARTS, GRADABILITY, GRADE_SECONDS, GRADINGS
 from casebook.words import Attention, Gradability, JobKind, Reason
-from inference.child import Child, ChildDied, ChildStopped, DeadlinePassed, Ready
+from inference.child import Child
+from inference.child_words import ChildDied, ChildStopped, DeadlinePassed, Ready
 from inference.examination import Examination, FrameAnswer, Made
 
 log = logging.getLogger(__name__)

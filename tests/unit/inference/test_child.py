@@ -14,7 +14,8 @@ from casebook.clock import Clock
 from casebook.errors import Misconfigured, Unavailable
 from casebook.words import Gradability, Reason
 from inference import child as child_module
-from inference.child import Child, ChildDied, ChildStopped, DeadlinePassed
+from inference.child import Child
+from inference.child_words import ChildDied, ChildStopped, DeadlinePassed
 from inference.examination import Stage
 
 SECONDS = 2.0  # deadline of a picture in these tests
