@@ -21,7 +21,7 @@ from raw_association import data_set, element
 from sqlalchemy import select
 
 from casebook.archive import Archive
-from casebook.arrival import Arrival
+from casebook.arrival import Arrival, arrive
 from casebook.clock import SYSTEM
 from casebook.database import Database
 from casebook.errors import BadInput
@@ -344,7 +344,7 @@ def test_hostile_texts_survive_the_casebook_on_both_engines(database_url: str, t
     part.write_bytes(element(0x0008, 0x0005, "CS", b"ISO_IR 192") + data_set(name=name))
     arrival = header.read(part, 0, received())
     with database.transaction() as t:
-        arrival.arrive(t, arrival, archive.store(b"x", ".dcm"), SYSTEM.now())
+        arrive(t, arrival, archive.store(b"x", ".dcm"), SYSTEM.now())
     with database.reading() as t:
         assert t.scalars(select(Case.patient_name)).one() == arrival.patient_name
         assert t.scalars(select(Photograph.attributes)).one() == arrival.photograph_attributes
