@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from listening import Place, new_archive, start
+from listening import SHORT, Place, new_archive, start
 
 from casebook.archive import Archive
 from casebook.database import Database
@@ -52,3 +52,9 @@ def listen(database: Database, archive: Archive) -> Iterator[Callable[..., Place
 @pytest.fixture
 def place(listen: Callable[..., Place]) -> Place:
     return listen()
+
+
+@pytest.fixture
+def hasty(listen: Callable[..., Place]) -> Place:
+    """Give a listener whose deadlines a test can wait for."""
+    return listen(limits=SHORT)

@@ -22,15 +22,15 @@ def rejected(result: int, source: int, reason: int) -> tuple[int, bytes]:
     [b"", b"\x01", b"\x01\0\0\0\0", association_request()[:6], association_request()[:-1]],
     ids=["nothing", "one byte", "half a header", "a header alone", "all but one byte"],
 )
-def test_security_N1_N2_N3_a_silent_connection_goes_at_the_deadline(place: Place, beginning: bytes) -> None:
-    with RawAssociation(place.address) as peer:
+def test_security_N1_N2_N3_a_silent_connection_goes_at_the_deadline(hasty: Place, beginning: bytes) -> None:
+    with RawAssociation(hasty.address) as peer:
         peer.send(beginning)
         assert peer.is_closed()
-    assert place.listener.associations == 0
+    assert hasty.listener.associations == 0
 
 
-def test_security_N4_a_trickled_request_has_one_deadline_over_all(place: Place) -> None:
-    with RawAssociation(place.address) as peer:
+def test_security_N4_a_trickled_request_has_one_deadline_over_all(hasty: Place) -> None:
+    with RawAssociation(hasty.address) as peer:
         closed = False
         for byte in association_request():
             try:

@@ -46,12 +46,12 @@ def test_security_N19_an_idle_association_is_aborted_after_the_network_timeout(l
 
 
 @pytest.mark.parametrize("body", [b"", b"\0" * 10])
-def test_security_N20_a_pdu_that_stops_half_way_is_aborted_at_the_deadline(place: Place, body: bytes) -> None:
-    with RawAssociation(place.address) as peer:
+def test_security_N20_a_pdu_that_stops_half_way_is_aborted_at_the_deadline(hasty: Place, body: bytes) -> None:
+    with RawAssociation(hasty.address) as peer:
         peer.associate()
         peer.send(pdu(P_DATA, body, 16384))
         assert peer.receive() == ABORT_TOO_SLOW
-        assert until(lambda: place.listener.associations == 0)
+        assert until(lambda: hasty.listener.associations == 0)
 
 
 @pytest.mark.parametrize("kind", [raw.P_DATA, raw.RELEASE_RQ, raw.ABORT, raw.RQ])
@@ -80,8 +80,8 @@ def test_security_N22_an_object_without_end_is_aborted_at_its_limit(listen: Call
         assert_aborted_and_clean(place, peer)
 
 
-def test_security_N22_W4_a_trickled_object_is_aborted_at_its_deadline(place: Place) -> None:
-    with RawAssociation(place.address) as peer:
+def test_security_N22_W4_a_trickled_object_is_aborted_at_its_deadline(hasty: Place) -> None:
+    with RawAssociation(hasty.address) as peer:
         peer.associate()
         peer.message(3, STORE)
         peer.socket.settimeout(0.1)
@@ -94,14 +94,14 @@ def test_security_N22_W4_a_trickled_object_is_aborted_at_its_deadline(place: Pla
             except TimeoutError:
                 continue
         assert answer == ABORT_TOO_SLOW
-        assert until(lambda: place.parts() == [])
+        assert until(lambda: hasty.parts() == [])
 
 
-def test_security_W4_an_object_that_pauses_between_pdus_is_aborted_at_its_deadline(place: Place) -> None:
-    with RawAssociation(place.address) as peer:
+def test_security_W4_an_object_that_pauses_between_pdus_is_aborted_at_its_deadline(hasty: Place) -> None:
+    with RawAssociation(hasty.address) as peer:
         peer.associate()
         peer.message(3, STORE)
-        assert_aborted_and_clean(place, peer)
+        assert_aborted_and_clean(hasty, peer)
 
 
 def test_security_W4_a_large_object_has_more_time(listen: Callable[..., Place]) -> None:
@@ -156,13 +156,13 @@ def test_security_N23_a_command_without_end_is_aborted(place: Place) -> None:
         "other context", "rubbish", "unknown command", "no field", "UID of 121 characters", "no message id",
     ],
 )  # fmt: skip
-def test_security_N24_wrong_fragments_end_the_association_and_leave_nothing(place: Place, data: bytes) -> None:
-    with RawAssociation(place.address) as peer:
+def test_security_N24_wrong_fragments_end_the_association_and_leave_nothing(hasty: Place, data: bytes) -> None:
+    with RawAssociation(hasty.address) as peer:
         peer.associate()
         peer.send(pdu(P_DATA, data))
         if data == b"":
             peer.send(pdu(P_DATA, fragment(3, 0, b"\0")))  # an empty P-DATA alone says nothing wrong
-        assert_aborted_and_clean(place, peer)
+        assert_aborted_and_clean(hasty, peer)
 
 
 def test_security_N25_W7_what_is_sent_ahead_waits_at_the_sender_and_is_answered_in_order(
@@ -272,7 +272,7 @@ def test_security_W10_W11_a_command_that_does_not_fit_its_context_is_never_succe
 
 
 def test_security_W3_peers_stuck_in_a_pdu_do_not_keep_a_camera_out(listen: Callable[..., Place]) -> None:
-    place = listen(max_associations=6)
+    place = listen(limits=SHORT, max_associations=6)
     stuck = [RawAssociation(place.address) for _ in range(6)]
     try:
         for peer in stuck:
