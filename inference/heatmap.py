@@ -75,9 +75,10 @@ def overlay(photograph: Picture, heat: Plane) -> bytes:
     """Return the photograph (h, w, 3) uint8 RGB with the heat over it, as a baseline JPEG (YCbCr 4:2:0)."""
     import simplejpeg
 
-    opacity = (heat * OVERLAY_OPACITY)[..., np.newaxis]
-    mixed = photograph * (1 - opacity) + np.array(CYAN, np.float32) * opacity
-    picture = np.ascontiguousarray(np.round(mixed), np.uint8)
+    opacity = heat * np.float32(OVERLAY_OPACITY)
+    cyan = np.empty_like(photograph)
+    cyan[:] = CYAN
+    picture = np.asarray(cv2.blendLinear(photograph, cyan, 1 - opacity, opacity), np.uint8)
     return bytes(simplejpeg.encode_jpeg(picture, JPEG_QUALITY, "RGB", "420"))
 
 

@@ -146,6 +146,27 @@ def test_security_S7_the_child_has_limits_and_no_secret(
         fresh.stop()
 
 
+def test_security_S7_the_parent_never_loads_a_decoder() -> None:
+    program = "import sys, inference.station, inference.files; print(*sys.modules)"
+    environment = {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+    )
+    decoders = {
+        "PIL",
+        "cv2",
+        "gdcm",
+        "jpeg_ls",
+        "numpy",
+        "onnxruntime",
+        "openjpeg",
+        "openvino",
+        "pydicom",
+        "simplejpeg",
+    }
+    assert decoders & set(loaded.stdout.split()) == set()
+
+
 def test_a_warm_child_serves_many_files(child: Child, tmp_path: Path) -> None:
     ready = child.wait_ready()
     assert ready.name == "stand-in"

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import select
 
 from casebook import cases, invariants, jobs
 from casebook.archive import Archive, Stored
-from casebook.arrival import Arrival
+from casebook.arrival import Arrival, arrive
 from casebook.database import Database
 from casebook.errors import LostLease, Misconfigured, Unavailable
 from casebook.jobs import Claim
@@ -32,6 +33,7 @@ def hostile(stand_in: Path) -> Iterator[Child]:
     child.stop()
 
 
+@cache
 def eye(lesions: phantom.Lesions = phantom.MANY) -> bytes:
     jpeg = simplejpeg.encode_jpeg(phantom.draw(4, lesions=lesions), quality=92)
     return objects.written(objects.photograph(jpeg))
@@ -41,7 +43,7 @@ def received(database: Database, archive: Archive, clock: Any, data: bytes, numb
     """Let a photograph arrive as the listener does, and claim its job."""
     stored = archive.store(data, ".dcm")
     with database.transaction() as t:
-        arrival = Arrival(
+        sent = Arrival(
             study_instance_uid="1.2.3", series_instance_uid="1.2.3.1", sop_instance_uid=f"1.2.3.1.{number}",
             sop_class_uid="1.2.840.10008.5.1.4.1.1.77.1.5.1", transfer_syntax_uid="1.2.840.10008.1.2.4.50",
             dataset_sha256=hashlib.sha256(data).hexdigest(), patient_id="4711", patient_issuer="", patient_name="A^B",
@@ -50,7 +52,7 @@ def received(database: Database, archive: Archive, clock: Any, data: bytes, numb
             laterality_hint=None, number_of_frames=1, rows=1024, columns=1024, station_name="", gradable=True,
             own=False, calling_ae="CAMERA", caller_host="127.0.0.1",
         )  # fmt: skip
-        arrival.arrive(t, arrival, stored, clock.now())
+        arrive(t, sent, stored, clock.now())
     return claimed(database, clock)
 
 
