@@ -91,6 +91,11 @@ class Service:
         assert self._process is not None
         return self._process.pid
 
+    def children(self) -> list[int]:
+        """Return the processes it has made."""
+        lists = Path(f"/proc/{self.pid}/task").glob("*/children")
+        return [int(child) for one in lists for child in one.read_text().split()]
+
     def kill(self) -> None:
         """Kill it and its child at once, as a power cut would."""
         assert self._process is not None
