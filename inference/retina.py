@@ -23,6 +23,7 @@ _LEVELS = (0.12, 0.3)  # where between dark and bright the edge is; the second i
 _MINIMUM_ARC = 0.2  # share of the whole round that must be seen for a disc to be believed ...
 _CORNER_ARC = 0.07  # ... or this much of it when spread over three corners, as in discs that overfill the frame
 _GOOD_ARC = 0.5
+_AGREEING = 0.25  # share of all edge points that must lie on the fitted edge: a square's sides touch circles too
 _SQUEEZED = (1.04, 1.66)  # height to width of an ellipse: rounder is a circle measured badly, and no sensor is longer
 
 
@@ -215,7 +216,7 @@ def _fit(points: _Points, *, squeezed: bool, frame: tuple[int, int]) -> _Fit | N
         shape = candidate[0]
         best = _distances(candidate, x, y)[0] < _TOLERANCE
     arc, quadrants = _arc(shape, x[best], y[best])
-    if best.sum() < 16 or arc < (_CORNER_ARC if quadrants >= 3 else _MINIMUM_ARC):
+    if best.sum() < max(16, _AGREEING * len(points)) or arc < (_CORNER_ARC if quadrants >= 3 else _MINIMUM_ARC):
         return None
     circle = Circle(
         x=float(middle[0] + unit * shape[0]),
