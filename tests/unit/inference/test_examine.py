@@ -65,7 +65,7 @@ def test_a_graded_frame_leaves_every_picture(examiner: Examiner, tmp_path: Path)
 
 
 def test_the_circle_is_given_in_full_size_pixels_whatever_was_decoded(examiner: Examiner, tmp_path: Path) -> None:
-    picture = phantom.draw(4, lesions=phantom.FEW, size=3400)
+    picture = np.asarray(Image.fromarray(phantom.draw(4, lesions=phantom.FEW, size=850)).resize((3400, 3400)))
     large = examiner.examine(saved(picture, tmp_path / "large.jpg"), None)
     small = examiner.examine(saved(np.asarray(Image.fromarray(picture).reduce(4)), tmp_path / "small.jpg"), None)
     assert large.worst is not None

@@ -310,7 +310,8 @@ def test_every_exif_orientation_is_what_pillow_makes_of_it(kind: str, orientatio
 def test_a_large_jpeg_is_decoded_reduced_and_a_lossless_one_averaged_alike(tmp_path: Path) -> None:
     from inference import phantom
 
-    picture = phantom.draw(3, lesions=phantom.FEW, size=3301)[:2001]
+    drawn = Image.fromarray(phantom.draw(3, lesions=phantom.FEW, size=825))
+    picture = np.asarray(drawn.resize((3301, 3301)))[:2001]
     jpeg, png = io.BytesIO(), io.BytesIO()
     Image.fromarray(picture).save(jpeg, "JPEG", quality=95, subsampling=0)
     Image.fromarray(picture).save(png, "PNG", compress_level=1)
