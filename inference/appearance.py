@@ -78,8 +78,8 @@ def _seen(crop: Picture, within: _Mask) -> float:
 
 def _range(crop: Picture, shown: _Mask, axis: int) -> npt.NDArray[np.int64]:
     """Return for each column (axis 0) or row (axis 1) the largest range of a channel within the mask."""
-    low = np.where(shown[..., None], crop, 255).min(axis=axis).astype(int)
-    high = np.where(shown[..., None], crop, 0).max(axis=axis).astype(int)
+    low = np.where(shown[..., None], crop, np.uint8(255)).min(axis=axis).astype(int)
+    high = np.where(shown[..., None], crop, np.uint8(0)).max(axis=axis).astype(int)
     return np.asarray(np.where(high >= low, high - low, 0).max(axis=-1))
 
 
@@ -139,18 +139,19 @@ def _blur(planes: _Plane, sigma: float) -> _Plane:
 
 def _colours(light: _Plane, visible: _Mask) -> dict[str, float]:
     """Brightness, tint and how much of the disc is black, white or many-coloured."""
-    pixels = light[visible]
-    total = pixels.sum(axis=1) + 0.05
-    red, green = pixels[:, 0] / total, pixels[:, 1] / total
-    top, bottom = pixels.max(axis=1), pixels.min(axis=1)
+    pixels = np.ascontiguousarray(light[visible].T)
+    total = pixels[0] + pixels[1] + pixels[2] + np.float32(0.05)
+    red, green = pixels[0] / total, pixels[1] / total
+    top = np.maximum(np.maximum(pixels[0], pixels[1]), pixels[2])
+    bottom = np.minimum(np.minimum(pixels[0], pixels[1]), pixels[2])
     numbers = {
         "light": float(top.mean()),
         "light_low": float(np.percentile(top, 10)),
         "light_high": float(np.percentile(top, 98)),
         "contrast": float(top.std()),
-        "red": float(pixels[:, 0].mean()),
-        "green": float(pixels[:, 1].mean()),
-        "blue": float(pixels[:, 2].mean()),
+        "red": float(pixels[0].mean()),
+        "green": float(pixels[1].mean()),
+        "blue": float(pixels[2].mean()),
         "tint_red": float(red.mean()),
         "tint_green": float(green.mean()),
         "tint_red_spread": float(red.std()),
@@ -161,9 +162,9 @@ def _colours(light: _Plane, visible: _Mask) -> dict[str, float]:
         "white": float((bottom > 0.94).mean()),
         "glint": float((bottom > 0.8).mean()),
         "clipped": float((top > 0.985).mean()),
-        "burnt": float((pixels[:, 1] > 0.94).mean()),
-        "bluish": float((pixels[:, 2] > pixels[:, 0] + 0.03).mean()),
-        "greenish": float((pixels[:, 1] > pixels[:, 0] + 0.03).mean()),
+        "burnt": float((pixels[1] > 0.94).mean()),
+        "bluish": float((pixels[2] > pixels[0] + 0.03).mean()),
+        "greenish": float((pixels[1] > pixels[0] + 0.03).mean()),
     }
     bins = np.histogram2d(red, green, bins=16, range=[[0.2, 1.0], [0.0, 0.6]])[0].ravel() / len(red)
     numbers["tints"] = float(-(bins[bins > 0] * np.log(bins[bins > 0])).sum())
@@ -172,7 +173,8 @@ def _colours(light: _Plane, visible: _Mask) -> dict[str, float]:
 
 def _profile(field: _Field, light: _Plane) -> dict[str, float]:
     """How the light falls off from the centre, and how much of it a smooth surface explains."""
-    top, green = light.max(axis=2), light[..., 1]
+    green = np.ascontiguousarray(light[..., 1])
+    top = np.maximum(np.maximum(light[..., 0], green), light[..., 2])
     mean = float(top[field.visible].mean()) + 0.02
     numbers = {}
     for number, (inner, outer) in enumerate(itertools.pairwise((0.0, 0.3, 0.6, 0.8, INNER))):
@@ -192,18 +194,21 @@ def _bands(field: _Field, structure: _Plane) -> dict[str, float]:
     strengths: list[float] = []
     numbers: dict[str, float] = {}
     for number, (finer, coarser) in enumerate(itertools.pairwise(levels)):
-        band = (finer - coarser)[field.inner]
-        band = band - band.mean(axis=0)
-        red, green, blue = (band**2).mean(axis=0) ** 0.5 + 1e-5
+        # Planes first and products instead of powers: three times as fast.
+        band = np.ascontiguousarray((finer - coarser)[field.inner].T)
+        band = band - band.mean(axis=1, keepdims=True)
+        together = band @ band.T / band.shape[1]
+        red, green, blue = np.sqrt(np.diag(together)) + 1e-5
         strengths.append(float(green))
+        square = band[1] * band[1]
         numbers |= {
             f"band_{number}": float(np.log(green)),
-            f"skew_{number}": float((band[:, 1] ** 3).mean() / green**3),
-            f"peak_{number}": float(np.log((band[:, 1] ** 4).mean() / green**4 + 0.1)),
+            f"skew_{number}": float(square @ band[1] / len(square) / green**3),
+            f"peak_{number}": float(np.log(square @ square / len(square) / green**4 + 0.1)),
             f"red_band_{number}": float(np.log(red / green)),
             f"blue_band_{number}": float(np.log(blue / green)),
-            f"red_agrees_{number}": float((band[:, 0] * band[:, 1]).mean() / (red * green)),
-            f"blue_agrees_{number}": float((band[:, 2] * band[:, 1]).mean() / (blue * green)),
+            f"red_agrees_{number}": float(together[0, 1] / (red * green)),
+            f"blue_agrees_{number}": float(together[2, 1] / (blue * green)),
         }
     for number, (finer_one, coarser_one) in enumerate(itertools.pairwise(strengths)):
         numbers[f"slope_{number}"] = float(np.log(finer_one / coarser_one))
@@ -259,7 +264,7 @@ def _connected(lines: npt.NDArray[np.uint8]) -> dict[str, float]:
 
 def _bright_spot(field: _Field, light: _Plane) -> dict[str, float]:
     """The optic disc: one bright round spot about an eighth of the retina wide, and nothing else like it."""
-    plane = field.flattened(light[..., :2].mean(axis=2), 40.0)
+    plane = field.flattened((light[..., 0] + light[..., 1]) / 2, 40.0)
     spot = np.where(field.visible, field.blurred(plane, 7.0) - field.blurred(plane, 16.0), -1)
     deviation = float(spot[field.visible].std()) + 1e-4
     y, x = divmod(int(np.argmax(spot)), SIDE)

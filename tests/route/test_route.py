@@ -11,7 +11,7 @@ from private_orthanc import Orthanc
 from pydicom import dcmread
 from questions import LOINC_EYES, SECONDARY_CAPTURE, SR, case_of, delivered, grades_in, results
 from running_service import QUIET_SECONDS, Service, wait_for
-from studies import NAME, Study, make_study
+from studies import MARK, NAME, Study, make_study
 
 from casebook.words import Laterality
 
@@ -54,7 +54,11 @@ def test_a_study_comes_back_as_one_report_and_two_overlays(
     assert len(orthanc.instances()) == 3
     fsck = service.run("fsck")
     assert (fsck.returncode, fsck.stdout.strip()) == (0, "clean")
+    metrics = service.metrics()
+    assert 'retinagate_cases{status="reported"} 1.0' in metrics
     assert service.stop() == 0
+    for text in (service.log.read_text(), metrics):
+        assert MARK not in text, "security S18: a patient's data left database, archive and pages"
 
 
 @pytest.mark.peer("orthanc")

@@ -132,6 +132,10 @@ class Service:
         assert status == 200, (path, status)
         return body
 
+    def metrics(self) -> str:
+        """Return its metrics."""
+        return self._get("/metrics")[1].decode()
+
     def tail(self) -> str:
         """Return the last of its log."""
         return self.log.read_text(errors="replace")[-1500:] if self.log.exists() else ""

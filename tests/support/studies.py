@@ -11,7 +11,8 @@ from casebook.words import Laterality
 from inference.phantom import Lesions, draw
 from inference.phantom_dicom import ophthalmic_photograph
 
-NAME = "Müller^Jörg"
+MARK = "7F3A"  # stands in every text that must never leave database, archive and pages
+NAME = f"Müller-{MARK}^Jörg"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def make_study(folder: Path, number: int, eyes: dict[Laterality, bytes]) -> Stud
     for position, (laterality, jpeg) in enumerate(eyes.items(), 1):
         photograph = ophthalmic_photograph(
             jpeg, laterality=laterality, study_uid=uid, series_uid=f"{uid}.1", sop_uid=f"{uid}.1.{position}",
-            patient_name=NAME, patient_id=f"P{number}", accession=f"A{number}", instance_number=position,
+            patient_name=NAME, patient_id=f"PID-{MARK}-{number}", accession=f"A-{MARK}-{number}", instance_number=position,
         )  # fmt: skip
         files.append(folder / f"{number}-{position}.dcm")
         photograph.save_as(files[-1], enforce_file_format=True)
