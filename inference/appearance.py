@@ -264,7 +264,7 @@ def _connected(lines: npt.NDArray[np.uint8]) -> dict[str, float]:
 
 def _bright_spot(field: _Field, light: _Plane) -> dict[str, float]:
     """The optic disc: one bright round spot about an eighth of the retina wide, and nothing else like it."""
-    plane = field.flattened((light[..., 0] + light[..., 1]) / 2, 40.0)
+    plane = field.flattened((light[..., 0] + light[..., 1]) * np.float32(0.5), 40.0)
     spot = np.where(field.visible, field.blurred(plane, 7.0) - field.blurred(plane, 16.0), -1)
     deviation = float(spot[field.visible].std()) + 1e-4
     y, x = divmod(int(np.argmax(spot)), SIDE)
