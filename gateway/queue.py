@@ -6,10 +6,12 @@ hangs or freezes (reliability R11): nothing here ever holds up the one who rings
 
 import logging
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import SecurityWarning
 
 from casebook.words import JobKind
 
@@ -108,15 +110,18 @@ class BellListener:
         def ring(kind: str) -> None:
             answer(JobKind(kind))
 
-        self._worker: Any = self._app.Worker(
-            pool="threads",
-            concurrency=threads,
-            without_gossip=True,
-            without_mingle=True,
-            without_heartbeat=True,
-            quiet=True,
-            loglevel="WARNING",
-        )
+        with warnings.catch_warnings():
+            # Celery warns root of pickled messages; these are JSON, and one word long.
+            warnings.simplefilter("ignore", SecurityWarning)
+            self._worker: Any = self._app.Worker(
+                pool="threads",
+                concurrency=threads,
+                without_gossip=True,
+                without_mingle=True,
+                without_heartbeat=True,
+                quiet=True,
+                loglevel="WARNING",
+            )
         self._thread = threading.Thread(target=self._worker.start, name="bell-listener", daemon=True)
 
     def start(self) -> None:
@@ -128,6 +133,11 @@ class BellListener:
         return self._thread.is_alive()
 
     def stop(self, timeout: float) -> None:
-        """Stop hearing, and wait that long in seconds for the work in hand."""
-        self._worker.stop()
-        self._thread.join(timeout)
+        """Stop hearing.
+
+        Args:
+            timeout: seconds to wait for it; a consumer that a broker holds is left behind, for it owns nothing.
+        """
+        ending = threading.Thread(target=self._worker.stop, name="bell-listener-end", daemon=True)
+        ending.start()
+        ending.join(timeout)
