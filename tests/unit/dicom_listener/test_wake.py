@@ -112,7 +112,7 @@ def test_an_idle_association_looks_a_few_times_a_second(place: Place, monkeypatc
 
 def _associations() -> int:
     gc.collect()
-    return sum(isinstance(one, GuardedAssociation) for one in gc.get_objects())
+    return sum(type(one) is GuardedAssociation for one in gc.get_objects())
 
 
 def test_ended_associations_are_given_back(place: Place) -> None:
