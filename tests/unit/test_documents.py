@@ -1,0 +1,57 @@
+"""What the documents name exists: files, commands, settings, metrics."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import main
+from gateway.configuration import load
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ["ARCHITECTURE.md", "README.md", *(f"docs/{file.name}" for file in sorted((ROOT / "docs").glob("*.md")))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_a_document_names_exists(document: str) -> None:
+    text = (ROOT / document).read_text()
+    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_0-9.]+\.(?:py|toml|md|json))`", text))
+    named |= set(re.findall(r"\]\(([^)#:]+)\)", text))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_a_document_names_exists(document: str) -> None:
+    text = (ROOT / document).read_text()
+    commands = set(re.findall(r"(?:`|bin/|^)retinagate ([a-z]+)", text, re.M))
+    assert commands - set(main.commands) == set()
+
+
+def test_the_readme_settings_are_valid(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        tomllib.loads(block)
+        (tmp_path / "retinagate.toml").write_text(block)
+        load({"RETINAGATE_HOME": str(tmp_path)})
+
+
+def test_make_says_what_there_is() -> None:
+    said = subprocess.run(["make", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True).stdout
+    for target in ("up", "install", "test", "lint", "types", "training"):
+        assert re.search(rf"^  make {target} ", said, re.MULTILINE), said
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    reasons = (ROOT / "docs" / "dependencies.md").read_text().lower()
+    names = [re.match(r"[a-z0-9-]+", requirement.lower()).group() for requirement in project["dependencies"]]
+    assert [name for name in names if name not in reasons] == []
+
+
+def test_no_lock_holds_torch_or_a_gpl_decoder() -> None:
+    for lock in (ROOT / "requirements").glob("*.lock"):
+        names = set(re.findall(r"^([a-z0-9-]+)==", lock.read_text(), re.MULTILINE))
+        assert not names & {"torch", "torchvision", "pylibjpeg-libjpeg", "triton"}
