@@ -25,7 +25,7 @@ def test_every_file_a_document_names_exists(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_command_a_document_names_exists(document: str) -> None:
     text = (ROOT / document).read_text()
-    commands = set(re.findall(r"(?:`|bin/|^)retinagate ([a-z]+)", text, re.M))
+    commands = set(re.findall(r"(?:`|bin/|^)retinagate ([a-z]+)", text, re.MULTILINE))
     assert commands - set(main.commands) == set()
 
 
