@@ -16,7 +16,7 @@ test:  ## Run every test that can run here; says what could not, and what instal
 	@scripts/peers.sh
 	@scripts/install.sh requirements/dev.lock
 	@$(BIN)/pytest tests/unit -n 2 -q
-	@$(BIN)/pytest tests/peers tests/route tests/chaos -q
+	@$(BIN)/pytest tests/peers tests/route -q
 
 lint:  ## Check form, rules and floors
 	@scripts/install.sh requirements/dev.lock
