@@ -1,0 +1,101 @@
+"""The same key draws the same photographs and the same pixels; what is evaluated is what the service sees."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.preprocess import cut, normalise, prepare
+from inference.retina import find_circle
+from training.augment import CACHE_MARGIN, augmented
+from training.dataset import Crops, decode, draw
+from training.recipe import Augment, Recipe
+from training.sources import Photograph, read_labels
+
+STILL = Augment(
+    scale=0, shift=0, aspect=0, cut=(0, 0), brightness=0, tint=0, gamma=0, saturation=0, blur=(0, 1), jpeg=(0, 50)
+)
+
+
+def many(count: int) -> list[Photograph]:
+    grades = [0] * (count * 8 // 10) + [2] * (count // 10) + [4] * (count // 10)
+    return [
+        Photograph(f"{source}{number}", source, f"{source}{number}", grade, "train")
+        for source in ("aptos2019", "idrid")
+        for number, grade in enumerate(grades)
+    ]
+
+
+def test_performance_P18_plain_crops_are_what_the_service_sees(eyes: Path, recipe: Recipe) -> None:
+    photographs = read_labels(eyes)[:3]
+    crops = Crops(eyes, photographs, recipe.preprocessing, fitting=False)
+    for number, photograph in enumerate(photographs):
+        picture = decode(eyes / photograph.path)
+        circle = find_circle(picture)
+        assert circle is not None
+        seen = normalise(prepare(picture, circle, recipe.preprocessing), recipe.preprocessing)
+        assert np.array_equal(crops.plain(np.array([number])), seen)
+
+
+def test_the_same_key_gives_the_same_pixels_and_another_gives_others(eyes: Path, recipe: Recipe) -> None:
+    crops = Crops(eyes, read_labels(eyes)[:4], recipe.preprocessing, fitting=True)
+    positions = np.array([0, 1, 2, 3])
+    once = crops.varied(positions, recipe.augment, (1, 2, 0))
+    assert np.array_equal(once, crops.varied(positions, recipe.augment, (1, 2, 0)))
+    assert not np.array_equal(once, crops.varied(positions, recipe.augment, (1, 3, 0)))
+    # The key names the draw, so that the size of a batch changes nothing.
+    assert np.array_equal(once[2:], crops.varied(positions[2:], recipe.augment, (1, 2, 2)))
+
+
+def test_augmentation_without_changes_only_turns_and_mirrors(eyes: Path, recipe: Recipe) -> None:
+    picture = decode(eyes / "0.jpg")
+    circle = find_circle(picture)
+    assert circle is not None
+    preprocessing = replace(recipe.preprocessing, size=96)
+    cached = cut(picture, circle, round(96 * CACHE_MARGIN), CACHE_MARGIN)
+    plain = prepare(picture, circle, preprocessing)
+    for seed in range(6):
+        crop = augmented(cached, preprocessing, STILL, np.random.default_rng(seed))
+        assert crop.shape == plain.shape
+        assert np.abs(crop.mean(axis=(0, 1)) - plain.mean(axis=(0, 1))).max() < 1.5
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_variation_wears_the_same_mask(eyes: Path, recipe: Recipe, seed: int) -> None:
+    crops = Crops(eyes, read_labels(eyes)[:1], recipe.preprocessing, fitting=True)
+    varied = crops.varied(np.array([0]), recipe.augment, (seed, 0, 0))[0]
+    steps = np.arange(64) - 31.5
+    beyond = np.hypot(steps[:, None], steps[None, :]) > 32
+    assert np.allclose(varied[:, beyond], -127 / 128)
+
+
+def test_rare_grades_and_heavy_sources_are_drawn_more_often_but_none_ever_and_ever() -> None:
+    photographs = many(100)
+    drawn = draw(photographs, {"aptos2019": 1.0, "idrid": 3.0}, 0.5, 400, (1, 0))
+    counts = Counter(drawn.tolist())
+    by_source = Counter(photographs[position].source for position in drawn)
+    assert by_source["idrid"] == pytest.approx(300, abs=8)
+    grades = Counter(photographs[position].grade for position in drawn)
+    assert 0.3 < grades[4] / grades[0] < 0.4  # the root of 10 : 80
+    assert max(counts.values()) <= 9
+    plain = Counter(draw(photographs, {}, 0.0, 200, (1, 0)).tolist())
+    assert set(plain.values()) == {1}
+
+
+def test_an_epoch_has_an_order_of_its_own() -> None:
+    photographs = many(50)
+    assert np.array_equal(draw(photographs, {}, 0.5, 60, (1, 4)), draw(photographs, {}, 0.5, 60, (1, 4)))
+    assert not np.array_equal(draw(photographs, {}, 0.5, 60, (1, 4)), draw(photographs, {}, 0.5, 60, (1, 5)))
+
+
+def test_a_photograph_without_a_retina_is_left_out(eyes: Path, recipe: Recipe, tmp_path: Path) -> None:
+    import simplejpeg
+
+    (tmp_path / "0.jpg").write_bytes((eyes / "0.jpg").read_bytes())
+    (tmp_path / "black.jpg").write_bytes(simplejpeg.encode_jpeg(np.zeros((80, 80, 3), np.uint8), colorspace="RGB"))
+    photographs = [Photograph(name, "idrid", name, 0, "train") for name in ("black.jpg", "0.jpg")]
+    crops = Crops(tmp_path, photographs, recipe.preprocessing, fitting=False)
+    assert [photograph.path for photograph in crops.photographs] == ["0.jpg"]
+    assert [photograph.path for photograph in crops.left_out] == ["black.jpg"]
