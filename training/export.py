@@ -41,7 +41,7 @@ MODEL = "model.onnx"
 _OUTPUTS = ("score", "activation")
 _GOLDEN = {"healthy": phantom.HEALTHY, "few_lesions": phantom.FEW, "many_lesions": phantom.MANY}
 _GOLDEN_SIDE = 512
-_GOLDEN_SEED = 7
+_GOLDEN_SEEDS = range(8)
 _TOLERANCE = 0.05
 _THREADS = 2
 _LICENCE = (
@@ -150,27 +150,45 @@ def _fitted_on(runner: Runner, calibration: Crops) -> RunnerCard:
     scores = np.array([runner.run(calibration.plain(positions[i : i + 1])).score for i in positions])
     grades = calibration.grades.astype(np.int64)
     odds = fit_odds(scores, grades)
+    # The cuts that agree best chase single photographs, the calibration's own do not aim at agreement. Their means were
+    # better than both on patients left out (five-fold, kappa 0.830 against 0.824 and 0.823, same scores).
+    thresholds = [
+        round((best + even) / 2, 4) for best, even in zip(fit_thresholds(scores, grades), odds.cuts, strict=True)
+    ]
     return RunnerCard.model_validate(
         {
             "file": MODEL,
-            "thresholds": fit_thresholds(scores, grades),
+            "thresholds": thresholds,
             "calibration": {"slope": odds.slope, "cuts": odds.cuts},
         }
     )
 
 
 def _golden(made: Path, preprocessing: Preprocessing, runner: Runner, card: RunnerCard) -> list[dict[str, Any]]:
-    """Draw phantoms and write down what the bundle answers; a service compares at every start."""
+    """Draw phantoms and write down what the bundle answers; a service compares at every start.
+
+    Of some eyes that one is taken whose scores lie farthest from the thresholds, so that rounding changes no grade.
+    """
+    eyes = [_scored(seed, preprocessing, runner) for seed in _GOLDEN_SEEDS]
+    chosen = max(eyes, key=lambda eye: min(abs(score - cut) for _, score in eye.values() for cut in card.thresholds))
     told = []
-    for name, lesions in _GOLDEN.items():
-        picture = phantom.draw(_GOLDEN_SEED, lesions=lesions, size=_GOLDEN_SIDE)
+    for name, (picture, score) in chosen.items():
         file = f"golden/{name}.png"
         (made / file).write_bytes(_png(picture))
-        circle = find_circle(picture)
-        assert circle is not None, "a phantom has a retina"
-        score = runner.run(normalise(prepare(picture, circle, preprocessing), preprocessing)).score
         told.append({"file": file, "score": round(score, 4), "grade": grade_of(score, card)})
     return told
+
+
+def _scored(seed: int, preprocessing: Preprocessing, runner: Runner) -> dict[str, tuple[Picture, float]]:
+    """Draw one synthetic eye in every state, with the score of each."""
+    states = {}
+    for name, lesions in _GOLDEN.items():
+        picture = phantom.draw(seed, lesions=lesions, size=_GOLDEN_SIDE)
+        circle = find_circle(picture)
+        assert circle is not None, "a phantom has a retina"
+        tensor = normalise(prepare(picture, circle, preprocessing), preprocessing)
+        states[name] = picture, runner.run(tensor).score
+    return states
 
 
 def _png(picture: Picture) -> bytes:
