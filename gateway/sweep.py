@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from casebook import attention, cases, deliveries, heartbeats, jobs
+from casebook import attention, cases, deliveries, heartbeats, invariants, jobs
 from casebook.archive import strangers
 from casebook.errors import Unavailable
 from casebook.models import Photograph, Revision
@@ -47,13 +47,23 @@ def run_sweeper(house: House, stop: threading.Event, progress: Progress) -> None
         bell.close()
 
 
-def begin_alone(house: House) -> None:
-    """Void what an earlier start left in hand, in a process that owns the whole casebook."""
+def begin_alone(house: House) -> int:
+    """Void what an earlier start left in hand, in a process that owns the whole casebook, and look whether all is well.
+
+    Returns:
+        How many promises about rows and recent files do not hold (R20).
+    """
     house.archive.sweep_incoming(time.time())
     remove_strangers(house, older_than=time.time())
     with house.database.transaction() as t:
         heartbeats.forget(t)
     _release(house, all_leases=True)
+    sweep(house, lambda _: None, alone_for=0)
+    with house.database.reading() as t:
+        broken = list(invariants.check(t, house.archive, house.clock.now(), quick=True))
+    for finding in broken:
+        log.error("a promise does not hold", extra={"kind": finding.invariant})
+    return len(broken)
 
 
 def sweep(house: House, ring: Callable[[JobKind], None], *, alone_for: float) -> None:

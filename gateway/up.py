@@ -47,8 +47,10 @@ def run(settings: Settings) -> int:
     bundle_folder(settings)
     with alone_in(settings.home), open_house(settings, migrate=True) as house:
         password = _first_admin(house)
-        sweep.begin_alone(house)
+        broken = sweep.begin_alone(house)
         say = _Banner(house, password, began)
+        if broken:
+            say.line(f"  WARNING    {broken} promises about rows and files do not hold. Run: retinagate fsck")
         return _run(house, list(_RUN), say)
 
 
@@ -141,15 +143,15 @@ class _Banner:
         callers = ", ".join(f"{caller.ae_title} at {caller.host}" for caller in settings.listener.allowed_callers)
         names = ", ".join(destination.name for destination in settings.destinations)
         signin = f"sign in: admin / {self._password}" if self._password else "sign in with the user you made"
-        self._say(f"RetinaGate {version('retinagate')}   {RESEARCH_USE[:-1].lower()}")
-        self._say(f"  home       {settings.home} ({where}, {free:.1f} GB free)")
+        self.line(f"RetinaGate {version('retinagate')}   {RESEARCH_USE[:-1].lower()}")
+        self.line(f"  home       {settings.home} ({where}, {free:.1f} GB free)")
         listener = settings.listener
-        self._say(
+        self.line(
             f"  DICOM      {listener.ae_title} at {listener.host}:{listener.port}   "
             f"callers: {callers or 'anyone on this machine'}"
         )
-        self._say(f"  dashboard  http://{settings.dashboard.host}:{settings.dashboard.port}           {signin}")
-        self._say(f"  results    {'go to ' + names if names else 'stay here until a destination is set'}")
+        self.line(f"  dashboard  http://{settings.dashboard.host}:{settings.dashboard.port}           {signin}")
+        self.line(f"  results    {'go to ' + names if names else 'stay here until a destination is set'}")
 
     def _wait(self, stop: threading.Event) -> None:
         from dashboard.health import Readiness
@@ -159,14 +161,14 @@ class _Banner:
         while not stop.wait(0.2):
             answer = readiness.answer()
             if answer.ready:
-                self._say(f"  model      {self._model()}")
-                self._say(f"Ready after {time.monotonic() - self._began:.1f} s.   Stop: Ctrl-C")
+                self.line(f"  model      {self._model()}")
+                self.line(f"Ready after {time.monotonic() - self._began:.1f} s.   Stop: Ctrl-C")
                 return
             for name, fault in answer.parts.items():
                 final = fault not in ("ready", "has not started", "is starting")
                 if final and told.get(name) != fault and time.monotonic() - self._began > 5:
                     told[name] = fault
-                    self._say(f"  waiting    {name}: {fault}")
+                    self.line(f"  waiting    {name}: {fault}")
 
     def _model(self) -> str:
         from casebook import heartbeats
@@ -174,5 +176,6 @@ class _Banner:
         with self._house.database.reading() as t:
             return heartbeats.pulses(t, self._house.clock.now())["model"].detail
 
-    def _say(self, line: str) -> None:
+    def line(self, line: str) -> None:
+        """Print a line."""
         print(line, flush=True)  # noqa: T201 - the banner is what `up` prints

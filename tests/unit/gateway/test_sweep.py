@@ -117,6 +117,13 @@ def test_F2_a_file_whose_row_was_never_written_is_removed_at_a_start(house: Hous
     assert house.archive.path(_photograph_file(house)).exists()
 
 
+def test_R20_a_start_says_what_does_not_hold(house: House) -> None:
+    _arrive(house)
+    assert begin_alone(house) == 0
+    house.archive.path(_photograph_file(house)).write_bytes(b"bit rot")
+    assert begin_alone(house) == 1
+
+
 def _photograph_file(house: House) -> str:
     with house.database.reading() as t:
         return t.query(Photograph).one().file.path
