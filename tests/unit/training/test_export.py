@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from casebook.errors import Misconfigured  # noqa: E402
-from inference.bundle import load_bundle  # noqa: E402
+from inference.bundle import SHIPPED, load_bundle  # noqa: E402
 from inference.network.catalogue import build  # noqa: E402
 from inference.runners.choice import choose  # noqa: E402
 from inference.runners.onnx import OnnxRunner  # noqa: E402
@@ -18,7 +18,7 @@ from training.calibrate import fit_odds  # noqa: E402
 from training.evaluate import evaluate, table  # noqa: E402
 from training.export import export, to_onnx  # noqa: E402
 from training.loop import Run, fit  # noqa: E402
-from training.recipe import Recipe  # noqa: E402
+from training.recipe import Recipe, load_recipe  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +88,26 @@ def test_a_grade_that_never_occurs_keeps_the_cuts_finite_and_in_order() -> None:
     assert np.isfinite(odds.cuts).all()
     assert list(odds.cuts) == sorted(odds.cuts)
     assert odds.slope > 0
+
+
+def test_the_shipped_bundle_comes_from_the_shipped_recipe_and_holds_its_goals() -> None:
+    card = json.loads((SHIPPED / "card.json").read_text())
+    assert card["training"]["recipe"] == load_recipe("compact").text
+    aptos = card["scores"]["sources"]["aptos2019"]
+    assert aptos["quadratic_kappa"]["value"] >= 0.85
+    assert aptos["referable_auc"]["value"] >= 0.95
+    assert card["scores"]["split"] == "valid"
+    assert card["files"]["model.onnx"]["size"] < 15 * 2**20
+
+
+@pytest.mark.photographs
+def test_the_shipped_file_scores_what_its_card_says(photographs: Path, tmp_path: Path) -> None:
+    """A sixth of its APTOS part, through the service; the bounds leave room for so few photographs."""
+    lines = (photographs / "labels.csv").read_text(encoding="utf-8").splitlines()
+    valid = [line for line in lines[1:] if line.startswith("aptos2019/") and line.endswith(",valid")][::6]
+    (tmp_path / "labels.csv").write_text("\n".join([lines[0], *valid]) + "\n", encoding="utf-8")
+    (tmp_path / "aptos2019").symlink_to(photographs / "aptos2019")
+    found = evaluate(SHIPPED, tmp_path, threads=1)["sources"]["aptos2019"]
+    assert found["photographs"] == len(valid) > 50
+    assert found["quadratic_kappa"]["value"] > 0.8
+    assert found["referable_auc"]["value"] > 0.93
