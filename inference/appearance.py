@@ -5,7 +5,6 @@ give the same numbers. Lengths are in pixels of that crop, brightness in shares 
 """
 
 import itertools
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -26,27 +25,15 @@ _STEPS = (np.arange(SIDE) - (SIDE - 1) / 2) / (SIDE / 2)
 _DISTANCE = np.hypot(_STEPS[:, None], _STEPS[None, :])
 
 
-@dataclass(frozen=True, slots=True)
-class Appearance:
-    """The crop and the numbers taken from it.
-
-    Attributes:
-        crop: (SIDE, SIDE, 3) uint8 RGB, the disc filling it.
-        visible: (SIDE, SIDE) bool, the inner disc as far as it lies within the photograph's frame.
-        numbers: name to number, for the classifier and the rules.
-    """
-
-    crop: Picture
-    visible: _Mask
-    numbers: dict[str, float]
-
-
-def look(picture: Picture, circle: Circle) -> Appearance:
+def look(picture: Picture, circle: Circle) -> dict[str, float]:
     """Measure a photograph.
 
     Args:
         picture: (H, W, 3) uint8 RGB.
         circle: its retina, in pixels of ``picture``.
+
+    Returns:
+        Name to number, for the gate's rules and its classifier.
     """
     crop = cut(picture, circle, SIDE, 1.0)
     height, width = picture.shape[:2]
@@ -61,7 +48,7 @@ def look(picture: Picture, circle: Circle) -> Appearance:
     numbers = _colours(light, visible) | _profile(field, light) | _bands(field, structure)
     numbers |= _ridges(field, structure[..., 1]) | _bright_spot(field, light)
     numbers["seen"] = min(_seen(crop, within), 0.5 if cut_straight(picture) else 1.0)
-    return Appearance(crop, visible, numbers)
+    return numbers
 
 
 def _seen(crop: Picture, within: _Mask) -> float:

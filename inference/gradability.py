@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from casebook.words import Gradability, Reason
-from inference.appearance import Appearance, cut_straight, look
+from inference.appearance import cut_straight, look
 from inference.retina import Circle, Picture
 
 REFUSED_LOGIT = -1.0  # log odds of being a retina from which downwards it is refused
@@ -45,12 +45,7 @@ def judge(picture: Picture, circle: Circle | None) -> Verdict:
     """
     if circle is None:
         return _without_disc(picture)
-    return judge_appearance(look(picture, circle))
-
-
-def judge_appearance(appearance: Appearance) -> Verdict:
-    """Judge what was measured of a photograph."""
-    weights = _weights(appearance.numbers)
+    weights = _weights(look(picture, circle))
     refusing = [reason for reason, weight in weights.items() if weight >= 1]
     if refusing:
         # The order of the checks: what explains the others comes first.
@@ -97,7 +92,7 @@ def _certainty(weight: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A logistic regression over numbers of an ``Appearance`` and their squares."""
+    """A logistic regression over the numbers of ``look`` and their squares."""
 
     names: tuple[str, ...]
     mean: npt.NDArray[np.float64]

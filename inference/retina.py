@@ -94,16 +94,6 @@ def find_circle(picture: Picture) -> Circle | None:
     return replace(full, radius=math.sqrt(full.radius * full.half_height), aspect=1.0) if found.aspect == 1 else full
 
 
-def visible_share(circle: Circle, width: int, height: int) -> float:
-    """Return which share of the disc's area lies inside a frame of this size (0-1)."""
-    steps = (np.arange(96) + 0.5) / 48 - 1
-    across, down = np.meshgrid(steps, steps)
-    inside = across**2 + down**2 <= 1
-    x, y = circle.x + across * circle.radius, circle.y + down * circle.half_height
-    seen = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
-    return float((inside & seen).sum() / inside.sum())
-
-
 def _flat_rows(light: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Say which rows are one grey from side to side, as a decoder fills in what a cut file lacks: no retina is."""
     return np.asarray(np.ptp(light, axis=1) <= 3)

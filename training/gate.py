@@ -93,7 +93,7 @@ def _retinas(data: Path, random: np.random.Generator) -> tuple[list[Example], li
 
 
 def _retina(photograph: Photograph, picture: Picture, circle: Circle, kind: str) -> Example:
-    return Example(look(picture, circle).numbers, photograph.patient, kind, retina=True)
+    return Example(look(picture, circle), photograph.patient, kind, retina=True)
 
 
 def _damaged(picture: Picture, circle: Circle, random: np.random.Generator) -> Picture:
@@ -131,14 +131,14 @@ def _others(data: Path, palette: list[_Rows], random: np.random.Generator) -> li
         picture = decode(path)
         circle = find_circle(picture)
         if circle is not None:
-            examples.append(Example(look(picture, circle).numbers, original_of(path.name), "negative", retina=False))
+            examples.append(Example(look(picture, circle), original_of(path.name), "negative", retina=False))
         if not path.name.startswith(("round", "endoscopy_round", "empty")):
             examples += [
-                Example(look(crop, _WHOLE).numbers, original_of(path.name), "crop of a negative", retina=False)
+                Example(look(crop, _WHOLE), original_of(path.name), "crop of a negative", retina=False)
                 for crop in (_round_crop(picture, palette, random) for _ in range(_CROPS))
             ]
     return examples + [
-        Example(look(_pattern(palette, random), _WHOLE).numbers, f"pattern {number}", "pattern", retina=False)
+        Example(look(_pattern(palette, random), _WHOLE), f"pattern {number}", "pattern", retina=False)
         for number in range(_PATTERNS)
     ]
 

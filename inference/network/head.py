@@ -4,27 +4,16 @@ score = mean over positions of (w . F + b), hence the map w . F + b is a second 
 the score (rule P11). Backbones differ, the head does not.
 """
 
-from typing import Protocol
-
 import torch
 from torch import nn
-
-
-class Backbone(Protocol):
-    """What the head asks of a network: a module that turns pictures into a grid of features."""
-
-    channels: int
-
-    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Turn (n, 3, size, size) into (n, channels, h, w)."""
-        ...
 
 
 class Grader(nn.Module):  # type: ignore[misc]  # torch is followed nowhere
     """A backbone with the grading head.
 
     Args:
-        backbone: a module with ``channels`` that gives (n, channels, h, w).
+        backbone: a module that turns (n, 3, size, size) into (n, channels, h, w).
+        channels: how many features it gives.
         dropout: share of pooled features dropped in training.
     """
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference import phantom
-from inference.retina import Circle, Picture, find_circle, visible_share
+from inference.retina import Circle, Picture, find_circle
 
 SIDE = 640
 RADIUS = phantom.RETINA * SIDE
@@ -130,11 +130,6 @@ def test_scaling_there_and_back_is_nothing(x: float, y: float, radius: float, ac
     circle = Circle(x, y, radius, 1.2)
     back = circle.scaled(across, down).scaled(1 / across, 1 / down)
     assert (back.x, back.y, back.radius, back.aspect) == pytest.approx((x, y, radius, 1.2), rel=1e-6, abs=1e-6)
-
-
-def test_the_visible_share_is_that_of_the_area() -> None:
-    assert visible_share(Circle(99.5, 99.5, 80), 200, 200) == 1
-    assert visible_share(Circle(99.5, -0.5, 80), 200, 200) == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.photographs
