@@ -101,8 +101,8 @@ class Database:
             if self.schema_revision() == ScriptDirectory.from_config(configuration).get_current_head():
                 return
             with self.engine.connect() as lock:
-                if not self.is_sqlite:
-                    lock.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
+                if not self.is_sqlite:  # SQLite has one writer anyway
+                    lock.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
                 command.upgrade(configuration, "head")
         except CommandError as error:
             raise Misconfigured(

@@ -42,8 +42,6 @@ FAILED = 1
 def run(settings: Settings) -> int:
     """Run the whole service in this process and return its exit code."""
     began = time.monotonic()
-    if settings.broker.url.split(":", 1)[0] != "memory":
-        log.info("bells go through the broker; other processes may hear them")
     bundle_folder(settings)
     with alone_in(settings.home), open_house(settings, migrate=True) as house:
         password = _first_admin(house)

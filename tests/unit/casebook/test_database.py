@@ -1,6 +1,9 @@
 """The schema is the same on both engines, made by the migrations, and refuses what must never be written."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +29,29 @@ def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database
 def test_migrating_twice_changes_nothing_and_the_schema_is_known(database: Database) -> None:
     database.create_schema()
     database.check_schema()
+
+
+def test_R22_two_starts_at_once_both_find_the_schema(database_url: str, tmp_path: Path) -> None:
+    environment = {"RETINAGATE_HOME": str(tmp_path), "RETINAGATE__DATABASE__URL": database_url}
+    command = [str(Path(sys.executable).with_name("retinagate")), "migrate"]
+    starts = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [start.communicate(timeout=60)[0] for start in starts] == ["schema 0001\n"] * 2
+
+
+def test_R22_a_migration_leaves_no_lock_behind(database: Database) -> None:
+    if database.is_sqlite:
+        return
+    # The database is open as it is in a service: a lock of its session would hold up whoever migrates later.
+    with database.reading() as t:
+        assert (
+            t.scalar(
+                text(
+                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = "
+                    "(SELECT oid FROM pg_database WHERE datname = current_database())"
+                )
+            )
+            == 0
+        )
 
 
 def test_a_schema_of_another_version_is_refused_with_the_remedy(database: Database) -> None:
