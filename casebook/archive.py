@@ -75,7 +75,10 @@ class Archive:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _sync_folder(self.objects)
         if not mark.exists():
-            _write_durably(mark, identity.encode())
+            # Whole or not at all, and twice the same where two start at once.
+            part = self.root / f"{uuid.uuid4().hex}.part"
+            _write_durably(part, identity.encode())
+            part.rename(mark)
             _sync_folder(self.root)
 
     def keep(self, part: Path, suffix: str) -> Stored:

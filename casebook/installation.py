@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from casebook.models import File, Installation
@@ -13,9 +14,12 @@ def identity(t: Session, now: datetime) -> str:
     """Return the installation's identity, made when there is none yet."""
     row = t.get(Installation, 1)
     if row is None:
-        row = Installation(id=1, identity=uuid.uuid4().hex, created_at=now)
-        t.add(row)
-        t.flush()
+        try:
+            with t.begin_nested():
+                row = Installation(id=1, identity=uuid.uuid4().hex, created_at=now)
+                t.add(row)
+        except IntegrityError:
+            row = t.get_one(Installation, 1)  # another process made it in this instant
     return row.identity
 
 
