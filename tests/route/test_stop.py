@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from hostile_pacs import hostile_pacs
 from private_orthanc import Orthanc
 from questions import case_of, delivered
 from running_service import Service, wait_for
@@ -58,3 +59,17 @@ def test_R14_a_child_that_is_killed_is_replaced_and_nothing_is_lost(
         )  # fmt: skip
         assert all(photograph["grade"] is not None for photograph in case["photographs"])
         assert "grading_failed" not in case["attention"]
+
+
+def test_R19_a_pacs_that_hangs_does_not_hold_up_the_end(
+    make_service: Callable[..., Service], phantoms: Callable[[int], Study], send: Callable[[Service, Study], None]
+) -> None:
+    with hostile_pacs(deaf=True) as pacs:
+        destination = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": pacs.port}
+        service = make_service(DESTINATIONS=[destination]).start()
+        study = phantoms(51)
+        send(service, study)
+        wait_for(lambda: pacs.associations == 1, 30, "an association")
+        began = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - began < STOP_SECONDS + 2

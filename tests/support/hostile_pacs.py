@@ -82,7 +82,7 @@ def hostile_pacs(
 
     def stop_reading(event: Any) -> None:
         if deaf and isinstance(event.pdu, P_DATA_TF):
-            pacs.released.wait(30)
+            pacs.released.wait(300)
 
     handlers = [(evt.EVT_C_STORE, pacs.answer), (evt.EVT_ACCEPTED, count), (evt.EVT_PDU_RECV, stop_reading)]
     server = ae.start_server(("127.0.0.1", pacs.port), block=False, evt_handlers=handlers)
