@@ -69,7 +69,7 @@ def _settings(ctx: click.Context) -> "Settings":
 
 
 def _leave(code: int) -> NoReturn:
-    """End a service's process now: a thread that a peer holds would keep Python waiting, and owes nobody a thing (I7)."""
+    """End a service's process now: a thread that a peer holds owes nobody anything, but Python would wait (I7)."""
     import logging
     import os
 

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
-from pydicom.data import get_testdata_files
 from running_service import COMMAND
 from studies import phantom_jpeg
 
@@ -36,8 +36,8 @@ def test_only_photographs_of_the_retina_are_graded(photographs: Path, tmp_path: 
         shutil.copy(photographs / path, folders["real"])
     for file in sorted((photographs / "negatives").glob("*.jpg")):
         shutil.copy(file, folders["negatives"])
-    for name in get_testdata_files("*.dcm"):
-        shutil.copy(name, folders["other"])
+    for file in sorted(Path(pydicom.__file__).parent.glob("data/test_files/*.dcm")):
+        shutil.copy(file, folders["other"])
     for file in sorted(folders["real"].iterdir())[:8]:
         data = file.read_bytes()
         (folders["half"] / f"cut-{file.name}").write_bytes(data[: len(data) // 2])
