@@ -1,7 +1,7 @@
 """Bounds what an association may do to us: the only module that touches pynetdicom 3.0.4's internals.
 
 Left alone, that library takes any PDU length, waits without end inside a PDU, keeps every fragment in memory, chooses
-the service by the command instead of the context, and dies at a write error (security.md W2-W13, reliability.md M11).
+the service by the command instead of the context, and dies at a write error (W2-W13, M11).
 An association made here gets a socket that bounds every PDU, a DIMSE provider that checks every fragment and writes
 data sets to a spool, and a check of each command against its context. The parts are put in by changing the class of
 what the library made. Tests fail when the names used here move, or when the stock server no longer needs this.

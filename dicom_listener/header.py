@@ -154,7 +154,7 @@ def _case_attributes(elements: Elements, encoding: Encoding) -> Json:
     for keyword in _CASE_ALWAYS:
         attributes.setdefault(f"{tag_of(keyword):08X}", empty(_vr(keyword)))
     requests = [_request(item, elements, encoding) for item in items(elements, "RequestAttributesSequence")]
-    if requests:  # present but empty is an error (dicom.md 3.4)
+    if requests:  # present but empty is an error (PS3.3 C.17.2, type 1C)
         attributes[f"{tag_of('ReferencedRequestSequence'):08X}"] = {"vr": "SQ", "Value": requests}
     return dict(sorted(attributes.items()))
 

@@ -1,4 +1,4 @@
-"""Which eye a photograph shows, by the order of evidence of dicom.md 1.5. What contradicts itself is never used.
+"""Which eye a photograph shows, from the strongest evidence to the weakest. What contradicts itself is never used.
 
 Image Laterality is Type 1 in the Ocular Region Imaged module (PS3.3 C.8.17.5), but cameras leave it empty, and other
 classes need not have it at all. Free text is only a hint: it is shown to a person, never taken for true.

@@ -1,4 +1,4 @@
-"""How long and how much a peer may take. The values of security.md S2 and 0.1; tests hand in shorter ones."""
+"""How long and how much a peer may take. Tests hand in shorter ones (security S2)."""
 
 from dataclasses import dataclass
 

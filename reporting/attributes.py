@@ -63,7 +63,7 @@ def read(text: str) -> Dataset:
 
 
 def identify(target: Dataset, source: Dataset, study_instance_uid: str) -> None:
-    """Give a result the patient and study of its source, in UTF-8 (dicom.md 5.4).
+    """Give a result the patient and study of its source, in UTF-8.
 
     Args:
         target: the result; whatever it had there is overwritten.

@@ -1,4 +1,4 @@
-"""One photograph's answer as a measurement group: TID 1410, the region is the retina (dicom.md 3.2).
+"""One photograph's answer as a measurement group: TID 1410, the region is the retina (PS3.16).
 
 A viewer shows a group's numbers by their names and nothing else, so whatever must be seen is a number whose name says
 it: the grade, or that there is none.

@@ -1,4 +1,4 @@
-"""The heat-map over the photograph as a Secondary Capture: our own JPEG wrapped, never decoded (dicom.md 4.0-4.2)."""
+"""The heat-map over the photograph as a Secondary Capture: our own JPEG wrapped, never decoded (PS3.3 A.8)."""
 
 from dataclasses import dataclass
 

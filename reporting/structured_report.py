@@ -1,4 +1,4 @@
-"""The Structured Report: Comprehensive 3D SR, TID 1500, one TID 1410 group for each photograph (dicom.md 3).
+"""The Structured Report: Comprehensive 3D SR, TID 1500, one TID 1410 group for each photograph (PS3.16).
 
 TID 1410 and 1501 never stand in one document: validators and OHIF refuse the mixture.
 """

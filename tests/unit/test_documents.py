@@ -55,3 +55,16 @@ def test_no_lock_holds_torch_or_a_gpl_decoder() -> None:
     for lock in (ROOT / "requirements").glob("*.lock"):
         names = set(re.findall(r"^([a-z0-9-]+)==", lock.read_text(), re.MULTILINE))
         assert not names & {"torch", "torchvision", "pylibjpeg-libjpeg", "triton"}
+
+
+def test_every_rule_the_code_cites_is_written_down() -> None:
+    written = (ROOT / "docs" / "rules.md").read_text()
+    numbers = set(re.findall(r"\b[RISPU]\d{1,2}\b", written))
+    for letter, first, last in re.findall(r"\b([RISPU])(\d{1,2})-\1(\d{1,2})\b", written):
+        numbers |= {f"{letter}{number}" for number in range(int(first), int(last) + 1)}
+    cited: dict[str, str] = {}
+    for file in ROOT.glob("*/**/*.py"):
+        if not {"tests", ".venv"} & set(file.relative_to(ROOT).parts):
+            for number in re.findall(r"[( ]((?:R|I|S|U)\d{1,2})[),:. ]", file.read_text()):
+                cited[number] = str(file.relative_to(ROOT))
+    assert {number: file for number, file in cited.items() if number not in numbers} == {}
