@@ -7,6 +7,7 @@ for pair in dcmsend:dcmtk dciodvfy:dicom3tools Orthanc:orthanc; do
 done
 [ -e /usr/share/java/pixelmed.jar ] && [ -x /usr/bin/java ] || missing="$missing pixelmed-apps"
 [ -d /usr/lib/postgresql ] || missing="$missing postgresql"
+"${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then
     echo "Some tests will not run here; install what they need: apt-get install$missing" >&2
