@@ -48,18 +48,6 @@ def add_user(t: Session, name: str, role: Role, password: str, now: datetime, *,
     return user
 
 
-def check_password(user: User | None, password: str) -> bool:
-    """Say whether the password is the user's; an unknown user costs the same time."""
-    from argon2.exceptions import VerificationError
-
-    stored = user.password_hash if user is not None else _nobody()
-    try:
-        _hasher().verify(stored, password[: LONGEST_PASSWORD + 1])
-    except VerificationError:
-        return False
-    return user is not None and user.disabled_at is None
-
-
 def add_token(t: Session, name: str, scope: Scope, now: datetime) -> str:
     """Write a new token and return its secret, which is shown this once.
 
@@ -94,8 +82,3 @@ def _hasher() -> "PasswordHasher":
     from argon2 import PasswordHasher
 
     return PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
-
-
-@cache
-def _nobody() -> str:
-    return _hasher().hash(secrets.token_urlsafe(32))

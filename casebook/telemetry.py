@@ -84,6 +84,5 @@ DELIVERY_ATTEMPTS = Counter(
 )
 SWEEP_REPAIRS = Counter("retinagate_sweep_repairs", "Rows the sweep repaired", ["kind"])
 SWEEP_LAST = Gauge("retinagate_sweep_last_timestamp_seconds", "When the sweep last ended")
-HTTP_REQUESTS = Counter("retinagate_http_requests", "HTTP requests", ["route", "method", "status"])
 
 __all__ = ["REGISTRY", "JsonLines", "OnlyOurs", "configure_logging"]

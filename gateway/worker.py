@@ -86,11 +86,6 @@ class Worker:
             except (LostLease, Unavailable) as error:
                 log.warning("a lease was not renewed", extra={"job": claim.id, "error": str(error)})
 
-    def busy(self) -> bool:
-        """Say whether a job is in hand."""
-        with self._lock:
-            return bool(self._in_hand)
-
     def wait_until_idle(self, timeout: float) -> bool:
         """Wait that many seconds for the jobs in hand to end."""
         with self._idle:

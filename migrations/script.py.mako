@@ -15,7 +15,3 @@ depends_on = None
 
 def upgrade() -> None:
     ${upgrades if upgrades else "pass"}
-
-
-def downgrade() -> None:
-    raise NotImplementedError("schemas only go forwards; restore the backup made before the migration")

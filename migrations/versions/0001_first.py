@@ -658,7 +658,3 @@ def upgrade() -> None:
         sa.UniqueConstraint("overlay_file_id", name=op.f("uq_heatmaps_overlay_file_id")),
     )
     audit_triggers.create(op.get_bind())
-
-
-def downgrade() -> None:
-    raise NotImplementedError("schemas only go forwards; restore the backup made before the migration")

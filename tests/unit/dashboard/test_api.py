@@ -1,6 +1,5 @@
 """The API: nothing without a token, the names others rely on, errors that say the remedy and never what was sent."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,9 @@ LAYER = b"\x89PNG layer"
 
 
 @pytest.fixture
-def database(tmp_path: Any) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'casebook.sqlite3'}")
-    database.create_schema()
-    yield database
-    database.close()
+def database_url(tmp_path: Path) -> str:
+    """One engine is enough here: both are tried where the rows are written."""
+    return f"sqlite:///{tmp_path / 'casebook.sqlite3'}"
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def test_I6_a_lost_lease_ends_the_work_without_a_trace(house: House) -> None:
     worker = Worker(house, [desk], desk.rung.append)
     worker.answer(GRADE)
     assert [job.state for job in _jobs(house)] == [JobState.LEASED]
-    assert not worker.busy()
+    assert worker.wait_until_idle(0)
 
 
 def test_R10_leases_in_hand_are_renewed(house: House, clock: Any) -> None:

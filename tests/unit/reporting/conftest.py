@@ -1,6 +1,6 @@
 """A casebook with graded cases, and what is built from them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,9 @@ from reporting.source import Examination
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'casebook.sqlite3'}")
-    database.create_schema()
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    archive = Archive(tmp_path / "archive")
-    archive.prepare("test", is_new=True)
-    return archive
+def database_url(tmp_path: Path) -> str:
+    """One engine is enough here: both are tried where the rows are written."""
+    return f"sqlite:///{tmp_path / 'casebook.sqlite3'}"
 
 
 @pytest.fixture
