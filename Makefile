@@ -14,6 +14,7 @@ up: install  ## Run the whole service here, in the foreground, on 127.0.0.1
 
 test:  ## Run every test that can run here; says what could not, and what installs it
 	@scripts/peers.sh
+	@scripts/node.sh
 	@scripts/install.sh requirements/dev.lock
 	@$(BIN)/pytest tests/unit -n 2 -q
 	@$(BIN)/pytest tests/peers tests/route -q
@@ -39,4 +40,4 @@ bench:  ## Measure; both sides of each ratio in one run
 	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
 
 clean:  ## Remove what was installed and cached here
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/node/node_modules

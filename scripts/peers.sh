@@ -2,7 +2,7 @@
 # Installs the Debian programs the tests talk to, where one is missing and we are root; their services are not started.
 set -eu
 missing=
-for pair in dcmsend:dcmtk dciodvfy:dicom3tools Orthanc:orthanc; do
+for pair in dcmsend:dcmtk dciodvfy:dicom3tools Orthanc:orthanc node:nodejs npm:npm; do
     PATH=/usr/bin:/usr/sbin:/bin command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
 [ -e /usr/share/java/pixelmed.jar ] && [ -x /usr/bin/java ] || missing="$missing pixelmed-apps"

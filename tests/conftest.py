@@ -37,6 +37,7 @@ PROGRAMS = {
     "orthanc": ("/usr/sbin/Orthanc", "orthanc"),
     "java": ("/usr/bin/java", "pixelmed-apps"),
     "pixelmed": ("/usr/share/java/pixelmed.jar", "pixelmed-apps"),
+    "node": ("/usr/bin/node", "nodejs"),
 }
 
 
@@ -73,7 +74,7 @@ def _absent(config: pytest.Config, name: str, remedy: str) -> None:
     pytest.skip(f"{name} is missing: {remedy}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def program(pytestconfig: pytest.Config) -> Callable[[str], str]:
     """Give the absolute path of a peer's program (a key of ``PROGRAMS``), or skip naming what installs it."""
 
@@ -84,6 +85,15 @@ def program(pytestconfig: pytest.Config) -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def node_modules(pytestconfig: pytest.Config) -> Path:
+    """Give the folder of what the tests use from npm, or skip naming what installs it."""
+    folder = ROOT / "tests" / "node" / "node_modules"
+    if not (folder / "installed").exists():
+        _absent(pytestconfig, "packages from npm", "scripts/node.sh")
+    return folder
 
 
 @pytest.fixture
