@@ -46,10 +46,11 @@ class Archive:
         self.root = root
         self.incoming = root / "incoming"
         self.objects = root / "objects"
+        self._mark = root / "archive.id"
         self._reserve_mb = reserve_mb
 
-    def prepare(self, identity: str, *, is_new: bool) -> None:
-        """Make the folders, or make sure that they are the ones this casebook belongs to (F5).
+    def check_owner(self, identity: str, *, is_new: bool) -> None:
+        """Make sure, changing nothing, that the folder is the one this casebook belongs to (F5).
 
         Args:
             identity: the installation's identity, written into the archive at its first start.
@@ -58,9 +59,8 @@ class Archive:
         Raises:
             Misconfigured: the archive belongs to another casebook, or is missing under a casebook that has files.
         """
-        mark = self.root / "archive.id"
-        if mark.exists():
-            if mark.read_text().strip() != identity:
+        if self._mark.exists():
+            if self._mark.read_text().strip() != identity:
                 raise Misconfigured(
                     "The archive belongs to another installation.", "Set archive.path to the archive of this database."
                 )
@@ -69,16 +69,28 @@ class Archive:
                 "The archive's folder is empty or not mounted, but the database names files in it.",
                 "Mount or restore the archive, then start again.",
             )
+
+    def prepare(self, identity: str, *, is_new: bool) -> None:
+        """Make the folders, or make sure that they are the ones this casebook belongs to.
+
+        Args:
+            identity: as in ``check_owner``.
+            is_new: as in ``check_owner``.
+
+        Raises:
+            Misconfigured: as ``check_owner``.
+        """
+        self.check_owner(identity, is_new=is_new)
         # All folders are made now, so that keeping a file costs two fsyncs and not four.
         shelves = (self.objects / f"{number:02x}" for number in range(256))
         for folder in (self.root, self.incoming, self.objects, *shelves):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _sync_folder(self.objects)
-        if not mark.exists():
+        if not self._mark.exists():
             # Whole or not at all, and twice the same where two start at once.
             part = self.root / f"{uuid.uuid4().hex}.part"
             _write_durably(part, identity.encode())
-            part.rename(mark)
+            part.rename(self._mark)
             _sync_folder(self.root)
 
     def keep(self, part: Path, suffix: str) -> Stored:

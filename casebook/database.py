@@ -1,11 +1,9 @@
-"""The engine: SQLite (WAL, FULL, through pysqlite3) or PostgreSQL, and units of work at the border.
-
-Debian 12's own SQLite has the WAL-reset bug (sqlite.org/wal.html#walresetbug), so the driver carries its own.
-"""
+"""The engine: SQLite (WAL, FULL, through pysqlite3) or PostgreSQL, and units of work at the border."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from casebook import sqlite_driver
 from casebook.errors import Misconfigured, Unavailable
 
 log = logging.getLogger(__name__)
@@ -25,6 +24,15 @@ _PRAGMAS = (
     "recursive_triggers=ON",  # else INSERT OR REPLACE passes the audit table's triggers
 )
 _MIGRATION_LOCK = 0x5265_7469_6E61
+
+
+class Schema(StrEnum):
+    """How a database's schema compares with the one this version knows."""
+
+    ABSENT = "absent"
+    OLDER = "older"
+    CURRENT = "current"
+    NEWER = "newer"
 
 
 class Database:
@@ -105,9 +113,7 @@ class Database:
                     lock.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
                 command.upgrade(configuration, "head")
         except CommandError as error:
-            raise Misconfigured(
-                "The database has a schema this version does not know.", "Install the newer RetinaGate that made it."
-            ) from error
+            raise _newer() from error
         except OperationalError as error:
             raise _unavailable(error) from error
 
@@ -118,21 +124,41 @@ class Database:
         with self.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
+    def schema(self) -> Schema:
+        """Say whether the schema is the one this version knows."""
+        from alembic.script import ScriptDirectory
+
+        revision = self.schema_revision()
+        script = ScriptDirectory.from_config(_alembic_configuration(self.url))
+        if revision is None:
+            return Schema.ABSENT
+        if revision == script.get_current_head():
+            return Schema.CURRENT
+        return Schema.OLDER if revision in {one.revision for one in script.walk_revisions()} else Schema.NEWER
+
     def check_schema(self) -> None:
         """Refuse a schema that is older or newer than this program.
 
         Raises:
             Misconfigured: naming the remedy.
         """
-        from alembic.script import ScriptDirectory
-
-        head = ScriptDirectory.from_config(_alembic_configuration(self.url)).get_current_head()
-        if self.schema_revision() != head:
-            raise Misconfigured("The database's schema does not fit this version.", "Run: retinagate migrate")
+        match self.schema():
+            case Schema.CURRENT:
+                return
+            case Schema.NEWER:
+                raise _newer()
+            case Schema.ABSENT | Schema.OLDER:
+                raise Misconfigured("The database's schema does not fit this version.", "Run: retinagate migrate")
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _newer() -> Misconfigured:
+    return Misconfigured(
+        "The database has a schema this version does not know.", "Install the newer RetinaGate that made it."
+    )
 
 
 def _alembic_configuration(url: str) -> Any:
@@ -154,10 +180,8 @@ def _engine(url: str) -> Engine:
             "database.url cannot be read.", "Write it as postgresql+psycopg://USER@HOST/NAME."
         ) from error
     if parsed.get_backend_name() == "sqlite":
-        import pysqlite3.dbapi2
-
         engine = create_engine(
-            parsed, module=pysqlite3.dbapi2, hide_parameters=True, connect_args={"isolation_level": None}
+            parsed, module=sqlite_driver.driver(), hide_parameters=True, connect_args={"isolation_level": None}
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

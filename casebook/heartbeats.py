@@ -49,6 +49,12 @@ def pulses(t: Session, now: datetime) -> dict[str, Pulse]:
     }
 
 
+def processes_here(t: Session, now: datetime) -> frozenset[int]:
+    """Return the processes on this host that gave a sign of life just now."""
+    here, since = socket.gethostname(), now - STALE_AFTER
+    return frozenset(t.scalars(select(Heartbeat.pid).where(Heartbeat.host == here, Heartbeat.beat_at > since)))
+
+
 def forget(t: Session) -> None:
     """Forget all parts, when a process that owns the whole casebook starts anew."""
     for row in t.scalars(select(Heartbeat)):

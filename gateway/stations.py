@@ -51,7 +51,7 @@ class Stations:
         ready = self._child.ready
         if ready is None:
             return self._child.refusal or "is starting"
-        return f"{ready.name} {ready.version}, {ready.runner}, golden pictures reproduced. {ready.fallback}".strip()
+        return f"{ready.in_words}. {ready.fallback}".strip()
 
     def stop(self, wait_until_idle: Callable[[float], bool], seconds: float) -> None:
         """End the object being sent and the picture being graded, or give that one back after so many seconds (R19)."""

@@ -50,3 +50,8 @@ class Ready(BaseModel):
     card: str
     runner: str
     fallback: str
+
+    @property
+    def in_words(self) -> str:
+        """What grades, for a person."""
+        return f"{self.name} {self.version}, {self.runner}, golden pictures reproduced"
