@@ -7,6 +7,7 @@ and nowhere else.
 from enum import StrEnum
 
 RESEARCH_USE = "Research use, not for diagnosis."
+SYNTHETIC_MARK = "Synthetic eye, not a patient"
 
 
 class Laterality(StrEnum):
@@ -73,6 +74,14 @@ class CaseStatus(StrEnum):
     REVIEWED = "reviewed"
 
 
+class Certainty(StrEnum):
+    """How sure the network is of the grade it shows (ux U7)."""
+
+    SURE = "sure"
+    FAIRLY_SURE = "fairly sure"
+    UNSURE = "unsure"
+
+
 class DeliveryState(StrEnum):
     """How far one report has come on its way to one destination."""
 
@@ -115,6 +124,17 @@ GRADES = (
     "severe non-proliferative retinopathy",
     "proliferative retinopathy",
 )
+GRADE_NAMES = ("None", "Mild", "Moderate", "Severe", "Proliferative")  # where there is room for one word
+
+NO_GRADE_NAMES = {
+    Gradability.PENDING: "Not graded yet",
+    Gradability.UNGRADABLE: "Ungradable",
+    Gradability.UNREADABLE: "Unreadable",
+    Gradability.NOT_APPLICABLE: "Not graded",
+}
+NO_PHOTOGRAPH = "No photograph"
+
+PRODUCT_NAMES = {Product.SR: "Structured Report", Product.OVERLAY: "Heat-map picture"}
 
 _REASONS = {
     Reason.NOT_FUNDUS: "it does not show a retina",
@@ -137,6 +157,34 @@ NOTHING_TO_DO = "No referable retinopathy seen in either eye."
 CANNOT_SAY = "It cannot be said whether there is referable retinopathy."
 NOT_NEGATIVE = "Not a negative result."
 CONTRADICTION_SENTENCE = "The record contradicts itself about which eye a photograph shows."
+CONFLICT_SENTENCE = (
+    "A different photograph arrived under the same identifier. The first was graded; the second is kept aside."
+)
+GRADING_FAILED_SENTENCE = "Grading failed several times. The photograph is unread, not normal."
+UNDER_WAY_SENTENCE = "Photographs are still arriving or being graded. Nothing can be said yet."
+GRADED_BEFORE_SENTENCE = "A photograph arrived or is graded again; what was said before holds until that is done."
+CAMERA_AHEAD_SENTENCE = "The camera's clock is ahead of ours."
+OTHER_PERSON_SENTENCE = (
+    "The same patient ID came with another date of birth. Those visits are not shown; find out whose they are."
+)
+
+# What a reader is asked to do where no follow-up policy speaks.
+WAIT_FOR_GRADES = "Wait for the grades"
+TAKE_NEW_PHOTOGRAPHS = "Take new photographs"
+READ_BY_EYE = "Read the photographs by eye"
+NAME_THE_SIDE = "Find out which eye is shown"
+COMPARE_COPIES = "Compare the two photographs"
+SEE_IT_ARRIVE = "See that the result arrives"
+
+# Who may do what.
+HOW_TO_ASK = "Send a token: Authorization: Bearer TOKEN. Make one with: retinagate token add NAME --scope read"
+MAY_ONLY_READ = "This token may only read. Make another with: retinagate token add NAME --scope write"
+PERSON_NEEDED = "A token cannot do this. Sign in with your name and password."
+LOOK_ONLY = "You can look but not sign. A grader can."
+FORM_TOO_OLD = "This page was too old to be used, and nothing was changed. Load it again and repeat what you did."
+CHOOSE_ANOTHER_FIRST = "Your password was for one time. Choose a new one at /password first."
+TOO_MANY_REQUESTS = "This token asked more than 600 times within a minute. Let it ask less often."
+NOT_HERE = "There is nothing under this address. Check it, or begin at the list of cases."
 
 
 def reason_sentence(reason: Reason) -> str:
@@ -184,6 +232,13 @@ def graded_sentence(laterality: Laterality | None, grade: int) -> str:
     return f"{eye_name(laterality)} looks like {grade_words(grade)} (grade {grade} of 4)."
 
 
+def looks_like_sentence(laterality: Laterality | None, grade: int, certainty: Certainty) -> str:
+    """Return what the network saw in an eye, and how sure it is (W1, U7)."""
+    if grade == 0:
+        return f"{eye_name(laterality)} shows no apparent retinopathy, {certainty}."
+    return f"{eye_name(laterality)} looks like {grade_words(grade)}, {certainty}."
+
+
 def ungradable_sentence(laterality: Laterality | None, reason: Reason | None) -> str:
     """Return that an eye could not be graded, and why (W2)."""
     why = f": {reason_sentence(reason)}" if reason is not None else ""
@@ -203,6 +258,36 @@ def limited_sentence(laterality: Laterality | None, reason: Reason | None) -> st
     """Return that an eye was graded on a poor photograph."""
     why = f": {reason_sentence(reason)}" if reason is not None else ""
     return f"{eye_name(laterality)} was graded on a photograph of limited quality{why}."
+
+
+def unread_beside_others_sentence(laterality: Laterality | None, reason: Reason | None) -> str:
+    """Return that one photograph of an eye could not be read although others of it were graded."""
+    why = f": {reason_sentence(reason)}" if reason is not None else ""
+    return f"One photograph of {_eye_phrase(laterality)} could not be read{why}. The grade rests on the others."
+
+
+def unknown_side_sentence(photographs: int) -> str:
+    """Return that photographs do not say which eye they show (W5)."""
+    if photographs == 1:
+        return "One photograph does not say which eye it shows."
+    return f"{photographs} photographs do not say which eye they show."
+
+
+def undelivered_sentence(destination: str, reason: str | None, next_try: str | None) -> str:
+    """Return that a result has not reached its destination (W8).
+
+    Args:
+        destination: its configured name.
+        reason: whole sentences, with the remedy.
+        next_try: the time of the next attempt, in words; none when it waits for a person.
+    """
+    why = f": {reason}" if reason else "."
+    return f"The result has not reached {destination}{why} {f'Next try {next_try}.' if next_try else 'It waits for you.'}"
+
+
+def photograph_action(laterality: Laterality | None) -> str:
+    """Return that an eye has still to be photographed."""
+    return f"Photograph {_eye_phrase(laterality)}"
 
 
 def missing_sentence(laterality: Laterality | None, *, others_arrived: bool) -> str:

@@ -10,11 +10,12 @@ from casebook.archive import Archive
 from casebook.database import Database
 from casebook.models import File
 from casebook.worklist import CaseView
-from dashboard.access import Reader
+from dashboard.access import Actor, Permission, needs
 from dashboard.problems import Problem
 from dashboard.schemas import CaseOut, CasePage
 
 router = APIRouter(prefix="/api/v1")
+Reader = Annotated[Actor, needs(Permission.VIEW)]
 LARGEST_ID = 2**63 - 1
 
 

@@ -2,7 +2,8 @@
 
 import ipaddress
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from casebook.archive import Archive
@@ -10,9 +11,13 @@ from casebook.clock import Clock
 from casebook.database import Database
 from casebook.errors import Misconfigured
 from casebook.settings import Dashboard
-from dashboard import api, health, problems
-from dashboard.access import add_headers
+from dashboard import access, api, health, problems
+from dashboard.cookies import Cookies
+from dashboard.edge import LARGEST_BODY, Edge
 from dashboard.metrics import Gauges
+from dashboard.rates import Rates
+
+ROUTERS: tuple[APIRouter, ...] = (health.router, api.router)
 
 
 def make_app(settings: Dashboard, database: Database, archive: Archive, clock: Clock) -> FastAPI:
@@ -26,18 +31,22 @@ def make_app(settings: Dashboard, database: Database, archive: Archive, clock: C
             "dashboard.host is reachable from other machines, but nothing encrypts it.",
             "Put a TLS proxy before it and set dashboard.behind_proxy to true, or keep 127.0.0.1.",
         )
-    app = FastAPI(title="RetinaGate", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title="RetinaGate", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.database = database
     app.state.archive = archive
     app.state.clock = clock
+    app.state.cookies = Cookies(over_tls=settings.behind_proxy)
+    app.state.rates = Rates(clock)
     app.state.readiness = health.Readiness(database, archive, clock)
     app.state.gauges = Gauges(database, archive, clock)
     app.state.metrics_need_token = not is_loopback(settings.host)
-    app.include_router(health.router)
-    app.include_router(api.router)
+    for router in ROUTERS:
+        app.router.routes.extend(router.routes)  # flat, so that app.routes shows every route there is
+    access.check_routes(app.routes)
     problems.install(app)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=LARGEST_BODY)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts), www_redirect=False)
-    app.middleware("http")(add_headers)
+    app.add_middleware(Edge, over_tls=settings.behind_proxy)
     return app
 
 

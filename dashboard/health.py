@@ -5,7 +5,7 @@ import threading
 import uuid
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import insert
@@ -16,7 +16,7 @@ from casebook.clock import Clock
 from casebook.database import Database
 from casebook.errors import RetinaGateError
 from casebook.models import Heartbeat
-from dashboard.access import bearer
+from dashboard.access import Permission, needs
 from dashboard.metrics import Gauges
 
 router = APIRouter()
@@ -92,13 +92,13 @@ class Readiness:
         return ""
 
 
-@router.get("/healthz", response_class=PlainTextResponse)
+@router.get("/healthz", response_class=PlainTextResponse, dependencies=[needs(Permission.PUBLIC)])
 def healthz() -> str:
     """Say that this process turns."""
     return "ok"
 
 
-@router.get("/readyz")
+@router.get("/readyz", dependencies=[needs(Permission.PUBLIC)])
 def readyz(request: Request) -> JSONResponse:
     """Say whether a photograph could be taken now: 200, or 503 with what is missing."""
     readiness: Readiness = request.app.state.readiness
@@ -106,11 +106,16 @@ def readyz(request: Request) -> JSONResponse:
     return JSONResponse({"ready": answer.ready, "parts": answer.parts}, status_code=200 if answer.ready else 503)
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, dependencies=[needs(Permission.METRICS)])
 def metrics(request: Request) -> Response:
     """Return the metrics in Prometheus' text form; off loopback only for a token."""
-    if request.app.state.metrics_need_token:
-        bearer(request)
     gauges: Gauges = request.app.state.gauges
     gauges.refresh()
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/openapi.json", include_in_schema=False, dependencies=[needs(Permission.PUBLIC)])
+def openapi(request: Request) -> JSONResponse:
+    """Return the API's description."""
+    app: FastAPI = request.app
+    return JSONResponse(app.openapi())

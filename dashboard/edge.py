@@ -1,0 +1,96 @@
+"""The outermost layer of the application: headers on every answer, bounds on every request (security S12, S16).
+
+An ASGI middleware of its own, because an event stream must pass through unbuffered, and because an exception that
+nobody foresaw ends here, logged once, with the same headers as every other answer.
+"""
+
+from typing import Final
+
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard.problems import Problem, answer, unforeseen
+
+LARGEST_BODY: Final = 1024 * 1024
+LARGEST_HEADERS: Final = 64 * 1024
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; "
+        "worker-src 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), usb=(), payment=()",
+    "Cache-Control": "no-store",
+}
+_LAST: Final = frozenset({400, 413, 431})  # what follows on such a connection cannot be trusted
+_OVER_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
+
+
+def headers_for(*, over_tls: bool) -> dict[str, str]:
+    """Return the headers of every answer; one that says itself how long it may be kept is believed."""
+    return SECURITY_HEADERS | (_OVER_TLS if over_tls else {})
+
+
+class Edge:
+    """Wraps the application.
+
+    Args:
+        app: what answers.
+        over_tls: whether browsers reach us over TLS.
+    """
+
+    def __init__(self, app: ASGIApp, *, over_tls: bool) -> None:
+        self._app = app
+        self._headers = headers_for(over_tls=over_tls)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self._add_headers(message)
+            await send(message)
+
+        try:
+            problem = _fault(scope)
+            if problem is None:
+                await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            problem = unforeseen(error)
+            if started:
+                raise
+        if problem is not None:
+            await answer(Request(scope, receive), problem)(scope, receive, send_with_headers)
+
+    def _add_headers(self, message: Message) -> None:
+        headers = MutableHeaders(scope=message)
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
+        if message["status"] in _LAST:
+            headers["Connection"] = "close"
+
+
+def _fault(scope: Scope) -> Problem | None:
+    headers = Headers(scope=scope)
+    length = headers.get("content-length")
+    if length is not None and "transfer-encoding" in headers:
+        return Problem(400, "A request says its length once: send Content-Length or Transfer-Encoding, not both.")
+    if length is not None and length.isdecimal() and int(length) > LARGEST_BODY:
+        return Problem(413, "A request has 1 MiB at most. Send less at once.")
+    if sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["query_string"]) > LARGEST_HEADERS:
+        return Problem(431, "Headers and address have 64 KiB at most. Remove what is not needed.")
+    return None
