@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from casebook import attention, cases
 from casebook.archive import Stored, register
+from casebook.errors import Refused
 from casebook.models import Case, Cause, ConflictingCopy, File, FileKind, Photograph, Report, Revision
 from casebook.words import Attention, CaseStatus, Gradability, Laterality, Reason
 
@@ -67,16 +68,21 @@ def arrive(t: Session, arrival: Arrival, stored: Stored, now: datetime) -> Arriv
 
     Returns:
         What it was. After ``DUPLICATE`` the caller removes its file: no row names it.
+
+    Raises:
+        Refused: a patient's object names a synthetic study, or the reverse (I9).
     """
     known = _photograph(t, arrival.sop_instance_uid)
     if known is None:
         case = _case(t, arrival, now)
+        _check_synthetic(case, arrival)
         own = arrival.own or _is_our_report(t, arrival.sop_instance_uid)
         photograph = _insert_photograph(t, case, arrival, stored, now, own=own)
         if photograph is not None:
             return _place(t, case, photograph, now, gradable=arrival.gradable and not own, own=own)
         known = _photograph(t, arrival.sop_instance_uid)
         assert known is not None
+    _check_synthetic(known.case, arrival)
     if known.dataset_sha256 == arrival.dataset_sha256 and known.transfer_syntax_uid == arrival.transfer_syntax_uid:
         return Arrived.DUPLICATE
     return _keep_aside(t, known, arrival, stored, now)
@@ -117,6 +123,14 @@ def _case(t: Session, arrival: Arrival, now: datetime) -> Case:
         case = t.scalars(query).one()
     case.last_received_at = now
     return case
+
+
+def _check_synthetic(case: Case, arrival: Arrival) -> None:
+    """Keep synthetic eyes and patients apart: one in the other's case would lose a report or send a false one (I9)."""
+    if case.synthetic and not arrival.synthetic:
+        raise Refused("This study holds synthetic eyes; no patient may join it.")
+    if arrival.synthetic and not case.synthetic:
+        raise Refused("This study is a patient's; no synthetic eye may join it.")
 
 
 def _insert_photograph(

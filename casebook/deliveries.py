@@ -12,10 +12,10 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Select, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from casebook import jobs, undelivered
+from casebook import jobs, synthetic, undelivered
 from casebook.errors import BadInput
 from casebook.models import Case, Delivery, File, Job, Report, Revision
-from casebook.settings import Destination
+from casebook.settings import LOOPBACK, Destination
 from casebook.words import DeliveryState, JobKind, JobState, Product
 
 FIRST_DELAY = 5.0
@@ -67,7 +67,7 @@ class Parcel:
 def plan(t: Session, reports: Iterable[Report], destinations: Iterable[Destination], now: datetime) -> set[str]:
     """Write one row for each report and destination that takes its product; what has a row keeps it.
 
-    Synthetic cases reach no destination (I9).
+    Those of a synthetic case go to the loop-back PACS, and to no other destination (I9).
 
     Returns:
         The names of the destinations that have something new to get.
@@ -77,30 +77,43 @@ def plan(t: Session, reports: Iterable[Report], destinations: Iterable[Destinati
     for report in reports:
         case = t.get_one(Case, report.revision.case_id)
         known = set(t.scalars(select(Delivery.destination).where(Delivery.report_id == report.id)))
-        for destination in chosen:
-            if case.synthetic or report.product not in destination.products or destination.name in known:
+        takers = [LOOPBACK, *(taker.name for taker in chosen if report.product in taker.products)]
+        for name in takers:
+            if name in known or not synthetic.may_reach(case, name):
                 continue
             t.add(
                 Delivery(
                     report_id=report.id,
-                    destination=destination.name,
+                    destination=name,
                     state=DeliveryState.WAITING,
                     next_attempt_at=now,
                     created_at=now,
                 )
             )
-            planned.add(destination.name)
+            planned.add(name)
     t.flush()
     return planned
 
 
 def due_destinations(t: Session, now: datetime) -> set[str]:
     """Return the destinations for which something is due (the sweep's question)."""
-    return set(t.scalars(select(Delivery.destination).where(*_due(now)).distinct()))
+    return set(
+        t.scalars(
+            select(Delivery.destination)
+            .join(Delivery.report)
+            .join(Report.revision)
+            .join(Revision.case)
+            .where(*_due(now), ~synthetic.astray())
+            .distinct()
+        )
+    )
 
 
 def due(t: Session, destination: str, now: datetime, limit: int = jobs.BATCH) -> list[Parcel]:
-    """Return what is due for a destination: the most urgent case first, then first come."""
+    """Return what is due for a destination: the most urgent case first, then first come.
+
+    Whatever the rows say, nothing of a synthetic case leaves for a PACS (I9).
+    """
     query: Select[*tuple[object, ...]] = (
         select(
             Delivery.id, Revision.case_id, Report.product, File.path, Report.sop_class_uid, Report.sop_instance_uid,
@@ -108,8 +121,9 @@ def due(t: Session, destination: str, now: datetime, limit: int = jobs.BATCH) ->
         )
         .join(Delivery.report)
         .join(Report.revision)
+        .join(Revision.case)
         .join(Report.file)
-        .where(Delivery.destination == destination, *_due(now))
+        .where(Delivery.destination == destination, *_due(now), ~synthetic.astray())
         .order_by(func.coalesce(Revision.urgency, _URGENCY_OF_NONE), Delivery.id)
         .limit(limit)
     )  # fmt: skip
@@ -223,15 +237,17 @@ def resend(
     Raises:
         BadInput: there is no such case.
     """
-    if t.get(Case, case_id) is None:
+    case = t.get(Case, case_id)
+    if case is None:
         raise BadInput(f"There is no case {case_id}.", "The API and the dashboard list them.")
     of_case = select(Report.id).join(Report.revision).where(Revision.case_id == case_id)
+    allowed = synthetic.reachable_from(case)
     states = [DeliveryState.WAITING, DeliveryState.FAILED]
     if also_sent:
         states += [DeliveryState.SENT, DeliveryState.CONFIRMED]
     again = t.scalars(
         update(Delivery)
-        .where(Delivery.report_id.in_(of_case), Delivery.state.in_(states))
+        .where(Delivery.report_id.in_(of_case), Delivery.state.in_(states), allowed)
         .values(state=DeliveryState.WAITING, next_attempt_at=now, first_attempt_at=None, refusals=0, confirmed_at=None)
         .returning(Delivery.destination)
     ).all()
@@ -239,7 +255,7 @@ def resend(
     reports = t.scalars(select(Report).where(Report.revision_id == newest).order_by(Report.id)).all()
     for name in sorted({*again, *plan(t, reports, destinations, now)}):
         wake(t, name, now)
-    due_now = select(func.count()).select_from(Delivery).where(Delivery.report_id.in_(of_case), *_due(now))
+    due_now = select(func.count()).select_from(Delivery).where(Delivery.report_id.in_(of_case), *_due(now), allowed)
     return t.scalar(due_now) or 0
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from casebook import audit
+from casebook import audit, synthetic
 from casebook.archive import Archive, strangers
 from casebook.models import (
     AttentionRow,
@@ -237,15 +237,16 @@ def _failures_are_visible(t: Session) -> Iterator[Finding]:
 
 
 def _synthetic_stays_here(t: Session) -> Iterator[Finding]:
-    sent = (
-        select(Delivery.id)
+    astray = (
+        select(Delivery.id, Case.synthetic)
         .join(Delivery.report)
         .join(Report.revision)
         .join(Revision.case)
-        .where(Case.synthetic.is_(True))
+        .where(synthetic.astray())
     )
-    for delivery_id in t.scalars(sent):
-        yield Finding("I9", f"delivery {delivery_id} would send a synthetic eye to a destination")
+    for delivery_id, is_synthetic in t.execute(astray):
+        whose = "a synthetic eye to a destination" if is_synthetic else "a patient's eye to the loop-back PACS"
+        yield Finding("I9", f"delivery {delivery_id} would send {whose}")
 
 
 def _revisions_only_grow(t: Session) -> Iterator[Finding]:

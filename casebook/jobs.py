@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, func, insert, literal, or_, se
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from casebook import synthetic
 from casebook.errors import LostLease
 from casebook.models import Job
 from casebook.words import JobKind, JobState
@@ -251,9 +252,11 @@ def due(t: Session, now: datetime) -> set[JobKind]:
 
 
 def depth(t: Session) -> dict[tuple[JobKind, JobState], int]:
-    """Return how many unfinished jobs there are of each kind and state."""
+    """Return how many unfinished jobs there are of each kind and state, those about synthetic eyes left out."""
     rows = t.execute(
-        select(Job.kind, Job.state, func.count()).where(Job.state != JobState.DONE).group_by(Job.kind, Job.state)
+        select(Job.kind, Job.state, func.count())
+        .where(Job.state != JobState.DONE, ~synthetic.has_work())
+        .group_by(Job.kind, Job.state)
     )
     return {(kind, state): count for kind, state, count in rows}
 

@@ -13,6 +13,8 @@ from casebook.words import Product
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[!-\[\]-~]([ -\[\]-~]*[!-\[\]-~])?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
+LOOPBACK = "loopback"  # reserved: the destination of synthetic eyes, which nobody configures
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -107,6 +109,8 @@ class Settings(_Section):
         names = [destination.name for destination in destinations]
         if len(names) != len(set(names)):
             raise ValueError("two destinations have the same name")
+        if LOOPBACK in names:
+            raise ValueError(f"the name {LOOPBACK} is reserved for the results of synthetic eyes")
         return destinations
 
     @property

@@ -1,12 +1,14 @@
 """Where connections come in: each says who it is, under one deadline, before anything is built for it (security S2).
 
-The stock server gives a silent connection a slot, two polling threads and all the time it wants (W1, W2). Here a
-connection costs one thread until its whole A-ASSOCIATE-RQ is here and was judged.
+The stock server gives a silent connection a slot, two polling threads and all the time it wants (W1, W2), and a silent
+TLS client the whole accept loop (W8). Here a connection costs one thread until its whole A-ASSOCIATE-RQ is here and was
+judged.
 """
 
 import contextlib
-import logging
 import socket
+import ssl
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,26 +29,30 @@ from dicom_listener.association_request import (
     with_plain_titles,
 )
 from dicom_listener.callers import plain_host
-from dicom_listener.guard import GuardedAssociation, associate, count, register
-from dicom_listener.keeper import Reception
+from dicom_listener.guard import GuardedAssociation, associate, register
+from dicom_listener.keeper import Peer, Reception
 from dicom_listener.limits import Limits
+from dicom_listener.outcomes import Outcome, Outcomes
 from dicom_listener.room import Room
 from dicom_listener.wire import read_exactly
-
-log = logging.getLogger(__name__)
 
 _FAREWELL_SECONDS = 1.0
 
 Judge = Callable[[AssociationRequest, str], Rejection | None]
+Name = Callable[[str | None, str], str]
+Left = Callable[[], float]
 
 
 class _SentAway(Exception):
-    """The connection gets this last PDU and no association."""
+    """The connection gets this last PDU and no association; its outcome is noted."""
 
-    def __init__(self, pdu: bytes, outcome: str) -> None:
-        super().__init__(outcome)
+    def __init__(self, pdu: bytes) -> None:
+        super().__init__()
         self.pdu = pdu
-        self.outcome = outcome
+
+
+class _NoHandshake(Exception):
+    """The peer speaks no TLS that we take; OpenSSL has said so to it."""
 
 
 class Door(ThreadedAssociationServer):
@@ -58,10 +64,13 @@ class Door(ThreadedAssociationServer):
         contexts: what is supported.
         handlers: pynetdicom's event handlers.
         judge: says why a request is refused, or None.
+        name: says what a calling title from a host is called in metrics and logs.
         reception: takes the objects.
         room: counts the waiting and the slots.
+        outcomes: takes note of what becomes of each connection.
         limits: how long and how much.
         clock: for deadlines.
+        tls: where every connection must be ciphered.
 
     Raises:
         OSError: the address cannot be listened at.
@@ -78,17 +87,22 @@ class Door(ThreadedAssociationServer):
         handlers: list[evt.EventHandlerType],
         *,
         judge: Judge,
+        name: Name,
         reception: Reception,
         room: Room[socket.socket],
+        outcomes: Outcomes,
         limits: Limits,
         clock: Clock,
+        tls: ssl.SSLContext | None,
     ) -> None:
         self.judge = judge
+        self.name = name
         self.reception = reception
         self.room = room
+        self.outcomes = outcomes
         self.limits = limits
         self.clock = clock
-        super().__init__(ae, address, ae.ae_title, contexts, evt_handlers=handlers)
+        super().__init__(ae, address, ae.ae_title, contexts, ssl_context=tls, evt_handlers=handlers)
         register(ae, self)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
@@ -96,33 +110,46 @@ class Door(ThreadedAssociationServer):
         assert self.socket is not None
         connection, address = self.socket.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.ssl_context is not None:  # put on here, for it takes the place of the socket that waits in the room
+            connection = self.ssl_context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Let a connection wait; the oldest of the fullest address goes when there are too many."""
-        evicted = self.room.enter(request, plain_host(client_address[0]))
+        host = plain_host(client_address[0])
+        evicted = self.room.enter(request, host)
         if evicted is not None:
-            count("evicted")
+            self.outcomes.note(Outcome.EVICTED, host)
             _shut(evicted)
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Hear who is there, and make an association of it or send it away."""
         host = plain_host(client_address[0])
+        deadline = self.clock.monotonic() + self.limits.request_seconds
+
+        def left() -> float:
+            return deadline - self.clock.monotonic()
+
         try:
-            first = self._hear(request, host)
-            self.room.leave(request)
-            associate(self, request, client_address, host, first)
+            self._shake_hands(request, left)
+            first = self._hear(request, host, left)
+            self._admit(request, client_address, host, first)
         except _SentAway as sent_away:
-            count(sent_away.outcome)
             self._say(request, sent_away.pdu)
             self.shutdown_request(request)
         except Exception as error:  # noqa: BLE001 - the connection's thread: nobody else would close it
-            count("gone")
-            log.info("a connection ended before its association", extra={"error": type(error).__name__})
+            if self.room.leave(request):  # else it was evicted, and that was noted
+                is_handshake = isinstance(error, _NoHandshake)
+                self.outcomes.note(Outcome.HANDSHAKE_FAILED if is_handshake else Outcome.GONE, host, error=error)
             self.shutdown_request(request)
         finally:
             self.room.leave(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Note that no thread could be started for a connection; it is closed already."""
+        self.room.leave(request)
+        self.outcomes.note(Outcome.BROKEN, plain_host(client_address[0]), error=sys.exception())
 
     def service_actions(self) -> None:
         """Leave dead associations to the interpreter: a full collection in every round stops all threads (50 ms)."""
@@ -136,44 +163,67 @@ class Door(ThreadedAssociationServer):
         for connection in self.room.waiting():
             _shut(connection)
 
-    def _hear(self, connection: socket.socket, host: str) -> bytes:
-        """Read the A-ASSOCIATE-RQ and take a slot for it.
+    def _shake_hands(self, connection: socket.socket, left: Left) -> None:
+        """Agree on TLS, where it is asked for.
 
         Raises:
-            _SentAway: it is no request, is wrong, or may not be.
+            _NoHandshake: it came to nothing, or not in time.
+        """
+        if not isinstance(connection, ssl.SSLSocket):
+            return
+        connection.settimeout(max(0.001, left()))
+        try:
+            connection.do_handshake()
+        except OSError as error:
+            raise _NoHandshake from error
+
+    def _hear(self, connection: socket.socket, host: str, left: Left) -> bytes:
+        """Read the A-ASSOCIATE-RQ.
+
+        Raises:
+            _SentAway: it is no request, or promises too much.
             OSError: the peer is gone, or was too slow.
         """
-        deadline = self.clock.monotonic() + self.limits.request_seconds
-
-        def left() -> float:
-            return deadline - self.clock.monotonic()
-
         header = read_exactly(connection, HEADER.size, left)
         if len(header) < HEADER.size:
             raise ConnectionAbortedError
         kind, length = HEADER.unpack(header)
         if kind != REQUEST_TYPE:
-            raise _SentAway(Abort.UNEXPECTED_PDU.pdu, "aborted")
+            raise self._abort(Abort.UNEXPECTED_PDU, host)
         if length > self.limits.request_bytes:
-            raise _SentAway(Abort.INVALID_PARAMETER.pdu, "aborted")
+            raise self._abort(Abort.INVALID_PARAMETER, host)
         body = read_exactly(connection, length, left)
         if len(body) < length:
             raise ConnectionAbortedError
-        return self._admit(bytes(header + body), host)
+        return bytes(header + body)
 
-    def _admit(self, pdu: bytes, host: str) -> bytes:
+    def _admit(self, connection: socket.socket, address: Any, host: str, pdu: bytes) -> None:
+        """Judge a request, and start the association of one that may be.
+
+        Raises:
+            _SentAway: it is wrong, or may not be.
+            ConnectionAbortedError: it was evicted in the last moment.
+        """
         try:
             asked = parse(pdu)
         except BadInput as error:
-            raise _SentAway(Abort.INVALID_PARAMETER.pdu, "aborted") from error
+            raise self._abort(Abort.INVALID_PARAMETER, host) from error
+        caller = self.name(asked.calling, host)
         rejection = self.judge(asked, host)
         if rejection is None and not self.room.take_slot(host):
             rejection = Rejection.NO_SLOT
         if rejection is not None:
-            log.info("association rejected", extra={"outcome": rejection.name.lower()})
-            raise _SentAway(rejection.pdu, rejection.name.lower())
-        count("accepted")
-        return with_plain_titles(pdu, asked)
+            self.outcomes.refused(rejection, host, asked.calling, caller)
+            raise _SentAway(rejection.pdu)
+        if not self.room.leave(connection):
+            self.room.give_slot(host)
+            raise ConnectionAbortedError
+        self.outcomes.note(Outcome.ACCEPTED, host, caller)
+        associate(self, connection, address, Peer(host, caller), with_plain_titles(pdu, asked))
+
+    def _abort(self, reason: Abort, host: str) -> _SentAway:
+        self.outcomes.note(Outcome.ABORTED, host)
+        return _SentAway(reason.pdu)
 
     def _say(self, connection: socket.socket, pdu: bytes) -> None:
         """Send a last PDU and wait a moment for the peer to read it: closing at once can destroy it on the way."""
@@ -188,4 +238,5 @@ class Door(ThreadedAssociationServer):
 
 def _shut(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        # The plain method: a TLS socket's own would first drop the cipher under the thread that is reading.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

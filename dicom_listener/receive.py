@@ -119,8 +119,10 @@ class Receiver:
         """Take an object, or say why not; never raises, for pynetdicom would answer with a status of its own."""
         began = self._clock.monotonic()
         arrived = None
+        synthetic = False
         try:
-            arrived = self._take(offer, began)
+            synthetic = self._is_self_test(offer)
+            arrived = self._take(offer, began, synthetic=synthetic)
             answer = STORED
         except BaseException as error:  # noqa: BLE001 - the border of C-STORE: whatever happens has a status
             answer = answer_to(error)
@@ -130,6 +132,8 @@ class Receiver:
                 self.abandon(offer.spool)
         if arrived is Arrived.NEW:
             self._tell()
+        if synthetic:  # in no count (ux O39)
+            return answer
         telemetry.STORE_REQUESTS.labels(status=f"{answer.status:04X}").inc()
         telemetry.STORE_SECONDS.observe(max(0.0, self._clock.monotonic() - began))
         telemetry.STORE_BYTES.inc(offer.spool.received if offer.spool else 0)
@@ -152,11 +156,10 @@ class Receiver:
             return error
         return None
 
-    def _take(self, offer: Offer, began: float) -> Arrived:
+    def _take(self, offer: Offer, began: float, *, synthetic: bool) -> Arrived:
         spool, announced = offer.spool, offer.announced
         if spool is None or spool.received == 0:
             raise NotAsAnnounced("There is no data set.")
-        synthetic = self._is_self_test(offer)
         sha256 = spool.complete()
         failpoints.point("after_part")
         received = header.Received(

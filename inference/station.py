@@ -45,6 +45,7 @@ class _Subject:
 
     id: int
     path: Path
+    synthetic: bool
     rendered: frozenset[tuple[int, RenditionKind]]
 
 
@@ -92,11 +93,8 @@ class Grader:
                 self._crashed(claim, subject, death)
                 return
             self._keep(claim, subject, ready, examination, folder)
-        GRADE_SECONDS.labels(examination.runner or "none").observe(self._clock.monotonic() - began)
-        GRADABILITY.labels(str(examination.gradability), str(examination.reason or "")).inc()
-        for frame in examination.frames:
-            if frame.graded:
-                GRADINGS.labels(str(frame.grade)).inc()
+        if not subject.synthetic:  # in no count (ux O39)
+            _count(examination, self._clock.monotonic() - began)
         log.info("photograph answered", extra={"photograph": subject.id, "outcome": str(examination.gradability)})
 
     def _subject(self, claim: Claim) -> _Subject:
@@ -108,6 +106,7 @@ class Grader:
             return _Subject(
                 photograph.id,
                 self._archive.path(photograph.file.path),
+                photograph.case.synthetic,
                 frozenset((frame, kind) for frame, kind in rendered),
             )
 
@@ -145,6 +144,14 @@ class Grader:
             "the child died over a photograph",
             extra={"photograph": subject.id, "job": claim.id, "outcome": "quarantined" if condemned else "again"},
         )
+
+
+def _count(examination: Examination, seconds: float) -> None:
+    GRADE_SECONDS.labels(examination.runner or "none").observe(seconds)
+    GRADABILITY.labels(str(examination.gradability), str(examination.reason or "")).inc()
+    for frame in examination.frames:
+        if frame.graded:
+            GRADINGS.labels(str(frame.grade)).inc()
 
 
 def _write(

@@ -16,7 +16,7 @@ from casebook.deliveries import Attempt, Parcel
 from casebook.errors import BadInput, Unavailable
 from casebook.jobs import Claim
 from casebook.models import FileKind, Report, Revision
-from casebook.settings import Destination
+from casebook.settings import LOOPBACK, Destination
 from casebook.telemetry import DELIVERY_ATTEMPTS
 from casebook.words import Attention, CaseStatus, JobKind
 from reporting import layout, products, source
@@ -257,7 +257,8 @@ class Sender:
             return deliveries.record_lane_failure(t, destination.name, attempt, now, self._chance(), culprit=culprit)
 
     def _count(self, destination: Destination, parcel: Parcel, attempt: Attempt) -> None:
-        DELIVERY_ATTEMPTS.labels(destination.name, str(parcel.product), str(attempt.effect)).inc()
+        if destination.name != LOOPBACK:  # in no count (ux O39)
+            DELIVERY_ATTEMPTS.labels(destination.name, str(parcel.product), str(attempt.effect)).inc()
 
 
 def _waits(t: Session, revision: Revision) -> bool:

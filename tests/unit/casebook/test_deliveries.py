@@ -96,13 +96,6 @@ def test_R5_each_destination_gets_a_row_for_each_product_it_takes(
         assert deliveries.due_destinations(t, clock.now()) == {"pacs", "clinic"}
 
 
-def test_I9_a_synthetic_case_reaches_no_destination(database: Database, archive: Archive, clock: Any) -> None:
-    with database.transaction() as t:
-        reports = reported(t, archive, clock.now(), synthetic=True)
-        assert deliveries.plan(t, reports, [PACS], clock.now()) == set()
-        assert deliveries.due_destinations(t, clock.now()) == set()
-
-
 def test_R7_the_most_urgent_case_goes_first_and_then_first_come(
     database: Database, archive: Archive, clock: Any
 ) -> None:

@@ -58,6 +58,11 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
         ("[model]\ndevice = 'tpu'\n", {}, "model.device must be one of 'auto', 'cpu' or 'cuda'"),
         ("[[destinations]]\nname = 'pacs'\nhost = 'h'\nport = 0\nae_title = 'A'\n", {}, "destinations[0].port must be"),
         ("[[destinations]]\nname = 'pacs'\nhost = 'h'\nae_title = 'A'\n", {}, "destinations[0].port is missing"),
+        (
+            "[[destinations]]\nname = 'loopback'\nhost = 'h'\nport = 1\nae_title = 'A'\n",
+            {},
+            "destinations is wrong: the name loopback is reserved for the results of synthetic eyes",
+        ),
         ("[listener]\nport = \n", {}, "not valid TOML (line 2)"),
         ("", {"RETINAGATE__LISTNER__PORT": "1"}, "RETINAGATE__LISTNER__PORT. Did you mean RETINAGATE__LISTENER...?"),
         ("", {"RETINAGATE__LISTENER__PROT": "1"}, "RETINAGATE__LISTENER__PROT. Did you mean port?"),

@@ -17,7 +17,7 @@ from casebook.archive import Archive
 from casebook.database import Database
 from casebook.errors import LostLease, Unavailable
 from casebook.models import AttentionRow, Delivery, File, Heatmap, Job, Report, Revision
-from casebook.settings import Destination
+from casebook.settings import LOOPBACK, Destination
 from casebook.words import Attention, CaseStatus, Gradability, JobKind, JobState, Laterality, Product, Reason
 from reporting.station import Reporter, Sender
 
@@ -62,12 +62,13 @@ def test_without_a_destination_the_report_is_built_and_waits_for_nobody(
         assert t.scalars(select(Job.kind)).all() == [JobKind.REPORT]
 
 
-def test_I9_a_synthetic_case_is_reported_but_sent_nowhere(desk: Desk) -> None:
+def test_I9_a_synthetic_case_is_reported_for_the_loop_back_pacs_alone(desk: Desk) -> None:
     desk.case(healthy(R), healthy(L), synthetic=True)
     desk.work()
     assert len(desk.reports()) == 3
+    assert {delivery.destination for delivery in desk.deliveries()} == {LOOPBACK}
     with desk.database.reading() as t:
-        assert t.scalars(select(Job.kind)).all() == [JobKind.REPORT]
+        assert t.scalars(select(Job.subject).where(Job.kind == JobKind.DELIVER)).all() == [LOOPBACK]
     assert desk.findings() == []
 
 
