@@ -98,6 +98,17 @@ class Product(StrEnum):
     OVERLAY = "overlay"
 
 
+class Unreachable(StrEnum):
+    """Why another host, ours or a peer's, could not be spoken to."""
+
+    UNKNOWN_HOST = "unknown_host"
+    NOTHING_LISTENS = "nothing_listens"
+    NO_ANSWER = "no_answer"
+    SILENT = "silent"
+    BROKEN_OFF = "broken_off"
+    AWAY = "away"  # for a reason that was not seen
+
+
 class JobKind(StrEnum):
     """The kinds of work; each names what its job's subject is."""
 
@@ -152,6 +163,15 @@ _REASONS = {
     Reason.OWN_OBJECT: "it is a result made by RetinaGate itself",
 }
 
+_UNREACHABLE = {
+    Unreachable.UNKNOWN_HOST: ("its host name is not known", "correct the host in the settings, or the name server"),
+    Unreachable.NOTHING_LISTENS: ("nothing listens there", "check address, port and firewall"),
+    Unreachable.NO_ANSWER: ("the host does not answer", "check its address, the network and the firewall"),
+    Unreachable.SILENT: ("it takes the connection but does not answer", "check the port, and that it works there"),
+    Unreachable.BROKEN_OFF: ("it breaks off the connection", "check the port, and whether it wants TLS there"),
+    Unreachable.AWAY: ("it cannot be reached", "check that it runs, and its host and port"),
+}
+
 HEATMAP_SENTENCE = "Shows where the network looked, not where disease is."
 NOTHING_TO_DO = "No referable retinopathy seen in either eye."
 CANNOT_SAY = "It cannot be said whether there is referable retinopathy."
@@ -185,11 +205,34 @@ FORM_TOO_OLD = "This page was too old to be used, and nothing was changed. Load 
 CHOOSE_ANOTHER_FIRST = "Your password was for one time. Choose a new one at /password first."
 TOO_MANY_REQUESTS = "This token asked more than 600 times within a minute. Let it ask less often."
 NOT_HERE = "There is nothing under this address. Check it, or begin at the list of cases."
+NOT_TOGETHER = "This name and this password do not belong together. Check both and try again."
+WRONG_NOW = "That is not your password until now. Type it again."
+NOT_TWICE = "The new password was not typed twice the same. Type it again."
+NOT_NEW = "The new password is the old one. Choose another."
+ONE_TIME_IS_OVER = (
+    "This password was for one time and valid for 24 hours; they are over. "
+    "Set another on the server: retinagate user password NAME --password-stdin"
+)
+MANY_SIGN_IN = "Too many people sign in at this moment."
+TRY_IN_SECONDS = "Try again in a few seconds."
+CHOOSE_ANOTHER = "Choose another."
+COMMON_PASSWORD = "This password is among the first that somebody would try."
+CHOOSE_WORDS = "Choose a few words that mean something to you alone."
 
 
 def reason_sentence(reason: Reason) -> str:
     """Return the half sentence that says the reason, to stand behind a colon."""
     return _REASONS[reason]
+
+
+def unreachable_sentence(why: Unreachable) -> str:
+    """Return the half sentence that says why a host could not be spoken to, to stand behind its name and a colon."""
+    return _UNREACHABLE[why][0]
+
+
+def unreachable_remedy(why: Unreachable) -> str:
+    """Return what to do about it, as an imperative clause."""
+    return _UNREACHABLE[why][1]
 
 
 def grade_words(grade: int) -> str:
@@ -282,7 +325,9 @@ def undelivered_sentence(destination: str, reason: str | None, next_try: str | N
         next_try: the time of the next attempt, in words; none when it waits for a person.
     """
     why = f": {reason}" if reason else "."
-    return f"The result has not reached {destination}{why} {f'Next try {next_try}.' if next_try else 'It waits for you.'}"
+    return (
+        f"The result has not reached {destination}{why} {f'Next try {next_try}.' if next_try else 'It waits for you.'}"
+    )
 
 
 def photograph_action(laterality: Laterality | None) -> str:
@@ -306,6 +351,17 @@ def missing_sentence(laterality: Laterality | None, *, others_arrived: bool) -> 
 def pending_sentence(laterality: Laterality | None) -> str:
     """Return that an eye is not answered yet."""
     return f"{eye_name(laterality)} has not been graded yet."
+
+
+def password_length_sentence(shortest: int, longest: int) -> str:
+    """Return how many characters a password has."""
+    return f"A password has {shortest} to {longest} characters."
+
+
+def too_often_sentence(minutes: int) -> str:
+    """Return that too many passwords were wrong (S15)."""
+    when = "in a minute" if minutes == 1 else f"in {minutes} minutes"
+    return f"Too many wrong passwords came from this computer. Try again {when}."
 
 
 def _eye_phrase(laterality: Laterality | None) -> str:

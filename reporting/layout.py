@@ -47,6 +47,11 @@ def places(examination: Examination) -> tuple[Place, ...]:
     return (*overlays, _place(examination, Product.SR, examination.revision))
 
 
+def encoding(product: Product) -> tuple[str, str]:
+    """Return SOP class and transfer syntax of a product's objects."""
+    return _CLASSES[product], _SYNTAXES[product]
+
+
 def tracking_uid(source: Source, frame: int) -> str:
     """Return what makes a finding of the same frame recognisable in every revision (TID 4108)."""
     return derived_uid("tracking", source.sop_instance_uid, frame)
@@ -68,14 +73,15 @@ def _place(
     part: tuple[str | int, ...] = ()
     if source is not None and answer is not None:
         part = (source.sop_instance_uid, answer.frame)
+    sop_class_uid, transfer_syntax_uid = encoding(product)
     return Place(
         product=product,
         sop_instance_uid=derived_uid(*study, examination.revision, product, *part),
-        sop_class_uid=_CLASSES[product],
+        sop_class_uid=sop_class_uid,
         series_instance_uid=derived_uid(*study, product),
         series_number=SERIES_NUMBERS[product],
         instance_number=instance_number,
-        transfer_syntax_uid=_SYNTAXES[product],
+        transfer_syntax_uid=transfer_syntax_uid,
         source=source,
         answer=answer,
     )

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydicom import dcmread
+from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
 from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.presentation import build_context
 
 from casebook.deliveries import Attempt
 from casebook.settings import Destination
+from casebook.words import Unreachable
 from reporting import failures
-from reporting.failures import Rejection
+from reporting.failures import Fault, Rejection
 from reporting.layout import EXPLICIT_LITTLE_ENDIAN
 
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -40,6 +42,9 @@ class Cargo:
     name: str
 
 
+ECHO = Cargo("1.2.840.10008.1.1", IMPLICIT_LITTLE_ENDIAN, "echo")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long a peer may take, in seconds."""
@@ -50,11 +55,12 @@ class Limits:
 
 
 class Unsendable(Exception):
-    """No association came about; ``attempt`` says why."""
+    """No association came about; ``fault`` says why, ``attempt`` what that means for a delivery."""
 
-    def __init__(self, attempt: Attempt) -> None:
-        super().__init__(attempt.sentence)
-        self.attempt = attempt
+    def __init__(self, destination: Destination, fault: Fault) -> None:
+        self.fault = fault
+        self.attempt = failures.judge(destination, fault, breaks_lane=True)
+        super().__init__(self.attempt.sentence)
 
 
 class Lane:
@@ -75,6 +81,7 @@ class Lane:
         self._limits = limits
         self._messages = 0
         self._answered = False
+        self._connected = False
         # Without it the library decodes a file and encodes it again. These switches hold for the whole process.
         _config.STORE_SEND_CHUNKED_DATASET = True
         _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
@@ -84,6 +91,9 @@ class Lane:
             (str(context.abstract_syntax), str(context.transfer_syntax[0]))
             for context in self._association.accepted_contexts
         }
+        self._refused = {
+            str(context.abstract_syntax): context.result or 0 for context in self._association.rejected_contexts
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -92,6 +102,24 @@ class Lane:
         if self._association.is_established:
             self._association.release()
 
+    def refusal(self, cargo: Cargo) -> Fault | None:
+        """Say why the peer takes no such object, or None when it does."""
+        encoding = (cargo.sop_class_uid, cargo.transfer_syntax_uid)
+        implicit = (cargo.sop_class_uid, IMPLICIT_LITTLE_ENDIAN)
+        if encoding in self._accepted or (encoding[1] == EXPLICIT_LITTLE_ENDIAN and implicit in self._accepted):
+            return None
+        result = self._refused.get(cargo.sop_class_uid, 0)
+        return failures.not_taken(cargo.name, UID(encoding[0]).name, UID(encoding[1]).name, result)
+
+    def echo(self) -> Fault | None:
+        """Send a C-ECHO, and say what is wrong with the answer; the lane must carry ``ECHO``."""
+        self._association.dimse_timeout = self._limits.answer
+        try:
+            status = self._association.send_c_echo().get("Status")
+        except RuntimeError:  # the peer ended the association meanwhile
+            return failures.unreachable(Unreachable.BROKEN_OFF)
+        return None if status == failures.SUCCESS else failures.echo_refused(status)
+
     def send(self, cargo: Cargo, path: Path) -> Attempt:
         """Send one object and judge what came back.
 
@@ -99,10 +127,9 @@ class Lane:
             cargo: what it is.
             path: its file.
         """
+        if (fault := self.refusal(cargo)) is not None:
+            return failures.judge(self._destination, fault, breaks_lane=False)
         as_it_is = (cargo.sop_class_uid, cargo.transfer_syntax_uid) in self._accepted
-        as_implicit = (cargo.sop_class_uid, IMPLICIT_LITTLE_ENDIAN) in self._accepted
-        if not as_it_is and not (as_implicit and cargo.transfer_syntax_uid == EXPLICIT_LITTLE_ENDIAN):
-            return failures.judge_no_context(self._destination, cargo.name)
         try:
             size = path.stat().st_size
             return self._store(path if as_it_is else dcmread(path), size)
@@ -131,6 +158,7 @@ class Lane:
         ae = AE(our_title)
         ae.connection_timeout = self._limits.connect
         ae.acse_timeout = self._limits.associate
+        begun = time.monotonic()
         try:
             association = ae.associate(
                 self._destination.host,
@@ -140,17 +168,24 @@ class Lane:
                 max_pdu=_LARGEST_PDU,
                 evt_handlers=[(evt.EVT_CONN_OPEN, self._on_open), (evt.EVT_PDU_RECV, self._on_pdu)],
             )
-        except OSError:  # the host's name is not known
-            raise Unsendable(failures.judge_unreachable(self._destination)) from None
+        except OSError:
+            raise self._unreachable(Unreachable.UNKNOWN_HOST) from None
         said = association.acceptor.primitive
         if association.is_established or (said is not None and said.result == 0):
             return association  # in the second case not one context was accepted
         if association.is_rejected and said is not None:
             rejection = Rejection(said.result or 0, said.result_source or 0, said.diagnostic or 0)
-            raise Unsendable(failures.judge_rejection(self._destination, rejection, our_title))
-        raise Unsendable(failures.judge_unreachable(self._destination))
+            raise Unsendable(self._destination, failures.rejected(self._destination, rejection, our_title))
+        if not self._connected:
+            raise self._unreachable(Unreachable.AWAY)
+        waited = time.monotonic() - begun >= self._limits.associate
+        raise self._unreachable(Unreachable.SILENT if waited else Unreachable.BROKEN_OFF)
+
+    def _unreachable(self, why: Unreachable) -> Unsendable:
+        return Unsendable(self._destination, failures.unreachable(why))
 
     def _on_open(self, event: evt.Event) -> None:
+        self._connected = True
         connection: Any = event.assoc.dul.socket.socket  # type: ignore[union-attr]
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the library never sets it (P27)
         # A peer that stops reading would hold a sending thread for ever.

@@ -187,8 +187,8 @@ def test_R7_an_object_that_always_breaks_the_association_does_not_starve_the_oth
 @pytest.mark.parametrize(
     ("options", "title", "remedy"),
     [
-        ({"calling": ["SOMEBODY"]}, "PACS", "add the AE title RETINAGATE"),
-        ({"title": "OTHER"}, "PACS", "correct its ae_title in the settings"),
+        ({"calling": ["SOMEBODY"]}, "PACS", "Add the AE title RETINAGATE"),
+        ({"title": "OTHER"}, "PACS", "Correct its ae_title in the settings"),
     ],
 )
 def test_R6_a_refused_association_pauses_the_lane_asks_at_once_and_names_the_remedy(
@@ -218,7 +218,7 @@ def test_R6_a_pacs_that_takes_nothing_of_ours_is_no_lane_failure(desk: Callable[
         made = desk(pacs.port)
         made.send(limits=SHORT)
         assert [state for state, _, _ in states(made)] == ["waiting"] * 3
-        assert all("does not take this kind" in (row.last_error or "") for row in made.deliveries())
+        assert all("does not take " in (row.last_error or "") for row in made.deliveries())
         assert lane(made).state is JobState.DONE
 
 
@@ -244,14 +244,14 @@ def test_R7_a_host_that_does_not_answer_at_all_is_left_in_time(desk: Callable[..
         made = desk(deaf.getsockname()[1])
         made.send(limits=SHORT)
         assert {(row.state, row.attempts) for row in made.deliveries()} == {("waiting", 1)}
-        assert "cannot be reached" in (made.deliveries()[0].last_error or "")
+        assert "it takes the connection but does not answer" in (made.deliveries()[0].last_error or "")
 
 
 def test_R7_a_name_that_nobody_knows_is_an_unreachable_host(desk: Callable[..., Desk], clock: Any) -> None:
     made = desk(free_port())
     made.destinations = (made.destinations[0].model_copy(update={"host": "no-such-host.invalid"}),)
     made.send(limits=SHORT)
-    assert "cannot be reached" in (made.deliveries()[0].last_error or "")
+    assert "its host name is not known" in (made.deliveries()[0].last_error or "")
 
 
 def test_a_pacs_that_stops_reading_does_not_hold_the_lane_for_ever(desk_for: Callable[..., Desk]) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from casebook.deliveries import Attempt, Effect
 from casebook.settings import Destination
+from casebook.words import Unreachable
 from reporting import failures
 from reporting.failures import Rejection
 
@@ -41,29 +42,41 @@ def test_a_plain_success_says_nothing_and_a_warning_keeps_its_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rejection", "effect", "remedy"),
+    ("rejection", "effect", "sentence"),
     [
-        (Rejection(2, 3, 1), Effect.TRANSIENT, "It will be tried again."),
-        (Rejection(2, 3, 2), Effect.TRANSIENT, "It will be tried again."),
-        (Rejection(1, 1, 3), Effect.CONFIGURATION, "add the AE title RETINAGATE"),
-        (Rejection(1, 1, 7), Effect.CONFIGURATION, "It is not called PACS: correct its ae_title in the settings."),
-        (Rejection(1, 1, 1), Effect.CONFIGURATION, "whether RETINAGATE may connect"),
-        (Rejection(1, 2, 2), Effect.CONFIGURATION, "whether RETINAGATE may connect"),
+        (Rejection(2, 3, 1), Effect.TRANSIENT, "it is too busy for a connection. It will be tried again; let it take"),
+        (Rejection(2, 3, 2), Effect.TRANSIENT, "it is too busy for a connection. It will be tried again; let it take"),
+        (
+            Rejection(1, 1, 3),
+            Effect.CONFIGURATION,
+            "it refuses the connection, for it does not know RETINAGATE. Add the AE title RETINAGATE and this host there.",
+        ),
+        (
+            Rejection(1, 1, 7),
+            Effect.CONFIGURATION,
+            "it refuses the connection, for it is not called PACS. Correct its ae_title in the settings.",
+        ),
+        (Rejection(1, 1, 1), Effect.CONFIGURATION, "it refuses the connection. Check there whether RETINAGATE may"),
+        (Rejection(1, 2, 2), Effect.CONFIGURATION, "it refuses the connection. Check there whether RETINAGATE may"),
     ],
 )
 def test_R6_a_refused_association_is_for_now_or_for_the_settings(
-    rejection: Rejection, effect: Effect, remedy: str
+    rejection: Rejection, effect: Effect, sentence: str
 ) -> None:
-    attempt = failures.judge_rejection(PACS, rejection, "RETINAGATE")
+    attempt = failures.judge(PACS, failures.rejected(PACS, rejection, "RETINAGATE"), breaks_lane=True)
     assert attempt.effect is effect
     assert attempt.breaks_lane
-    assert remedy in attempt.sentence
-    assert "pacs (PACS at 10.0.0.7:104)" in attempt.sentence
+    assert attempt.sentence.startswith(f"pacs (PACS at 10.0.0.7:104): {sentence}")
 
 
 @pytest.mark.parametrize(
     "attempt",
-    [failures.judge_silence(PACS, 60), failures.judge_break(PACS), failures.judge_unreachable(PACS)],
+    [
+        failures.judge_silence(PACS, 60),
+        failures.judge_break(PACS),
+        *(failures.judge(PACS, failures.unreachable(why), breaks_lane=True) for why in Unreachable),
+        failures.judge(PACS, failures.echo_refused(None), breaks_lane=True),
+    ],
 )
 def test_R6_silence_and_broken_connections_pass_and_concern_the_lane(attempt: Attempt) -> None:
     assert attempt.effect is Effect.TRANSIENT
@@ -71,11 +84,22 @@ def test_R6_silence_and_broken_connections_pass_and_concern_the_lane(attempt: At
     assert "It will be tried again" in attempt.sentence
 
 
-def test_R6_a_class_that_is_not_taken_concerns_that_product_alone() -> None:
-    attempt = failures.judge_no_context(PACS, "overlay")
+@pytest.mark.parametrize(
+    ("result", "what"),
+    [
+        (3, "it does not take Secondary Capture Image Storage (overlay)"),
+        (4, "it does not take Secondary Capture Image Storage in JPEG Baseline (overlay)"),
+    ],
+)
+def test_R6_a_class_that_is_not_taken_concerns_that_product_alone(result: int, what: str) -> None:
+    fault = failures.not_taken("overlay", "Secondary Capture Image Storage", "JPEG Baseline", result)
+    attempt = failures.judge(PACS, fault, breaks_lane=False)
     assert attempt.effect is Effect.CONFIGURATION
     assert not attempt.breaks_lane
-    assert "(overlay). Allow it there, or remove it" in attempt.sentence
+    assert attempt.sentence == (
+        f"pacs (PACS at 10.0.0.7:104): {what}. Allow it there, or remove it from the destination's products "
+        "in the settings."
+    )
 
 
 def test_R6_an_answer_without_a_status_is_never_success() -> None:
