@@ -13,8 +13,8 @@ from typing import Any
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 FIELDS = (
-    "event", "station", "case", "photograph", "job", "attempt", "association", "caller", "destination", "kind", "part",
-    "status", "duration_ms", "outcome", "count", "error",
+    "event", "station", "case", "photograph", "job", "attempt", "association", "caller", "address", "destination", "kind",
+    "part", "status", "duration_ms", "outcome", "count", "error",
 )  # fmt: skip
 
 
@@ -69,11 +69,13 @@ def _place(traceback: Any) -> str:
 
 
 # Counters and histograms of the process they happen in.
-STORE_REQUESTS = Counter("retinagate_store_requests", "C-STORE requests answered", ["status"])
+STORE_REQUESTS = Counter("retinagate_store_requests", "C-STORE requests answered", ["caller", "status"])
 STORE_SECONDS = Histogram("retinagate_store_seconds", "Time to answer a C-STORE")
-STORE_BYTES = Counter("retinagate_store_bytes", "Bytes received by C-STORE")
+STORE_BYTES = Counter("retinagate_store_bytes", "Bytes received by C-STORE", ["caller"])
 OBJECTS = Counter("retinagate_objects", "Objects received", ["kind"])
-ASSOCIATIONS = Counter("retinagate_associations", "Associations asked for", ["outcome"])
+ASSOCIATIONS = Counter("retinagate_associations", "Connections and associations ended or begun", ["caller", "outcome"])
+ASSOCIATIONS_OPEN = Gauge("retinagate_associations_open", "Associations open now")
+REJECTIONS_LOST = Counter("retinagate_rejections_lost", "Rejected associations that found no place in the audit")
 JOB_ATTEMPTS = Counter("retinagate_job_attempts", "Jobs worked on", ["station", "outcome"])
 DECODER_RESTARTS = Counter("retinagate_decoder_restarts", "Children replaced", ["why"])
 GRADE_SECONDS = Histogram("retinagate_grade_seconds", "Time to answer a photograph", ["runner"])

@@ -19,6 +19,7 @@ _CALLED, _CALLING = slice(10, 26), slice(26, 42)
 class Rejection(Enum):
     """Why an association is refused: result, source and reason of the A-ASSOCIATE-RJ (PS3.8 table 9-21)."""
 
+    MAXIMUM_LENGTH = (1, 1, 1)  # there is no reason of its own for it
     APPLICATION_CONTEXT = (1, 1, 2)
     CALLER_UNKNOWN = (1, 1, 3)
     CALLED_WRONG = (1, 1, 7)
@@ -48,25 +49,28 @@ class Abort(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AssociationRequest:
-    """Who asks for what. A title that no AE may have (PS3.5 6.2, VR AE) is None."""
+    """Who asks for what. A title that no AE may have (PS3.5 6.2, VR AE) is None; a maximum length of 0 is no limit."""
 
     version: int
     called: str | None
     calling: str | None
     application_context: str
     abstract_syntaxes: tuple[str, ...]
+    maximum_length: int
 
 
 def parse(pdu: bytes) -> AssociationRequest:
     """Read a complete A-ASSOCIATE-RQ PDU, its header included.
 
     Raises:
-        BadInput: lengths do not add up, or the presentation contexts are none, even or doubled.
+        BadInput: lengths do not add up, the presentation contexts are none, even or doubled, or the maximum length
+            is not said once.
     """
     if len(pdu) < _FIXED:
         raise BadInput("The association request is too short.")
     application_context = ""
     contexts: dict[int, str] = {}
+    lengths: list[int] = []
     for kind, value in _items(memoryview(pdu)[_FIXED:]):
         if kind == 0x10:
             application_context = _uid(value)
@@ -75,14 +79,19 @@ def parse(pdu: bytes) -> AssociationRequest:
             if identifier % 2 == 0 or identifier in contexts:  # so there are at most 128
                 raise BadInput("The presentation contexts are numbered wrongly.")
             contexts[identifier] = abstract_syntax
+        elif kind == 0x50:
+            lengths += _maximum_lengths(value)
     if not contexts:
         raise BadInput("The association request has no presentation context.")
+    if len(lengths) != 1:  # mandatory (PS3.8 D.1.1); of two the library would take one
+        raise BadInput("The association request does not say its maximum length once.")
     return AssociationRequest(
         version=struct.unpack_from(">H", pdu, 6)[0],
         called=ae_title(pdu[_CALLED]),
         calling=ae_title(pdu[_CALLING]),
         application_context=application_context,
         abstract_syntaxes=tuple(contexts.values()),
+        maximum_length=lengths[0],
     )
 
 
@@ -126,6 +135,13 @@ def _context(value: memoryview) -> tuple[int, str]:
     if len(abstract) != 1:
         raise BadInput("A presentation context has no abstract syntax.")
     return value[0], abstract[0]
+
+
+def _maximum_lengths(user_information: memoryview) -> list[int]:
+    found = [inner for kind, inner in _items(user_information) if kind == 0x51]
+    if any(len(inner) != 4 for inner in found):
+        raise BadInput("The maximum length is cut.")
+    return [int.from_bytes(inner, "big") for inner in found]
 
 
 def _uid(value: memoryview) -> str:

@@ -11,11 +11,15 @@ from casebook.clock import Clock
 from casebook.errors import Misconfigured
 from casebook.settings import Listener
 from dicom_listener.association_request import DICOM_APPLICATION_CONTEXT, AssociationRequest, Rejection
+from dicom_listener.outcomes import UNKNOWN_CALLER
 
 log = logging.getLogger(__name__)
 
 SELF_TEST = "RG_SELFTEST"
+SELF_TEST_CALLER = "self-test"  # its label in metrics and logs
 _RESOLVE_EVERY = 300.0
+_SMALLEST_LENGTH = 1024  # of a peer's PDUs: below 7 the library breaks, and nobody who means well asks for less (N17)
+_MOST_NAMES = 50  # callers with a label of their own (ux 3)
 
 Resolve = Callable[[str], frozenset[str]]
 
@@ -68,6 +72,8 @@ class Callers:
             )
         self._title = settings.ae_title
         self._allowed = settings.allowed_callers
+        titles = dict.fromkeys(caller.ae_title for caller in settings.allowed_callers)
+        self._named = frozenset(list(titles)[:_MOST_NAMES])
         self._secret = self_test_secret
         self._clock = clock
         self._resolve = resolve
@@ -90,7 +96,22 @@ class Callers:
             return Rejection.CALLED_WRONG
         if asked.calling is None or not self._may_call(asked.calling, host):
             return Rejection.CALLER_UNKNOWN
+        if 0 < asked.maximum_length < _SMALLEST_LENGTH:
+            return Rejection.MAXIMUM_LENGTH
         return None
+
+    def name(self, calling: str | None, host: str) -> str:
+        """Return what metrics and logs call a caller: its title if the settings list it, never what a peer made up.
+
+        Args:
+            calling: the calling title.
+            host: the caller's address, as ``plain_host`` gives it.
+        """
+        if calling is None or not self._may_call(calling, host):
+            return UNKNOWN_CALLER
+        if calling == SELF_TEST:
+            return SELF_TEST_CALLER
+        return calling if calling in self._named else UNKNOWN_CALLER
 
     def proves_self_test(self, passcode: bytes | None) -> bool:
         """Say whether a passcode is this start's secret."""

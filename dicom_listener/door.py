@@ -141,13 +141,14 @@ class Door(ThreadedAssociationServer):
         except Exception as error:  # noqa: BLE001 - the connection's thread: nobody else would close it
             if self.room.leave(request):  # else it was evicted, and that was noted
                 is_handshake = isinstance(error, _NoHandshake)
-                self.outcomes.note(Outcome.HANDSHAKE_FAILED if is_handshake else Outcome.GONE, host, error=error)
+                outcome = Outcome.HANDSHAKE_FAILED if is_handshake else Outcome.GONE
+                self.outcomes.note(outcome, host, error=error.__cause__ or error)
             self.shutdown_request(request)
         finally:
             self.room.leave(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Note that no thread could be started for a connection; it is closed already."""
+        """Note that no thread could be started for a connection; the server then closes it."""
         self.room.leave(request)
         self.outcomes.note(Outcome.BROKEN, plain_host(client_address[0]), error=sys.exception())
 

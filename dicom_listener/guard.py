@@ -8,7 +8,6 @@ what the library made. Tests fail when the names used here move, or when the sto
 """
 
 import contextlib
-import logging
 import socket
 from io import BytesIO
 from pathlib import Path
@@ -22,29 +21,30 @@ from pynetdicom.dimse_primitives import C_CANCEL, C_ECHO, C_STORE
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
+from pynetdicom.timer import Timer
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 from casebook import telemetry
+from casebook.clock import Clock
 from casebook.errors import BadInput
 from dicom_listener.association_request import HEADER, REQUEST_TYPE, Abort
 from dicom_listener.contexts import VERIFICATION
 from dicom_listener.fragments import Fragments, Violation
-from dicom_listener.keeper import Announced, Keeper
+from dicom_listener.keeper import Announced, Keeper, Peer
+from dicom_listener.outcomes import Outcome
 from dicom_listener.spool import Spool
 from dicom_listener.statuses import Status
 from dicom_listener.wake import Checkpoint, TellingQueue, Wake
-from dicom_listener.wire import read_exactly
-
-log = logging.getLogger(__name__)
+from dicom_listener.wire import read_exactly, readable
 
 _P_DATA = 0x04
 _PDU_TYPES = range(0x01, 0x08)
-_INVALID_PDU = "Evt19"  # PS3.8 table 9-10: the state machine answers A-ABORT in every state
+_CLOSED, _INVALID_PDU = "Evt17", "Evt19"  # PS3.8 table 9-10; to the second it answers A-ABORT in every state
 _ABORT_SECONDS = 1.0
 
 
 def associate(
-    server: ThreadedAssociationServer, connection: socket.socket, address: Any, host: str, first: bytes
+    server: ThreadedAssociationServer, connection: socket.socket, address: Any, peer: Peer, first: bytes
 ) -> None:
     """Start the association of a request that was judged and has a slot.
 
@@ -52,13 +52,15 @@ def associate(
         server: a server that is also a ``Keeper``.
         connection: its socket.
         address: the peer's address as the socket gave it.
-        host: the address its slot was taken for.
+        peer: who it is with.
         first: the A-ASSOCIATE-RQ.
     """
     try:
-        _GuardedHandler(connection, address, server, host, first)
-    except BaseException:
-        cast(Keeper, server).room.give_slot(host)
+        _GuardedHandler(connection, address, server, peer, first)
+    except BaseException as error:
+        keeper = cast(Keeper, server)
+        keeper.room.give_slot(peer.host)
+        keeper.outcomes.note(Outcome.BROKEN, peer.host, peer.caller, error)
         raise
 
 
@@ -67,16 +69,11 @@ def register(ae: ApplicationEntity, server: ThreadedAssociationServer) -> None:
     ae._servers.append(server)  # noqa: SLF001
 
 
-def count(outcome: str) -> None:
-    """Count what became of a connection or an association."""
-    telemetry.ASSOCIATIONS.labels(outcome=outcome).inc()
-
-
 class _GuardedHandler(RequestHandler):
     """Makes an association whose first PDU is already in hand."""
 
-    def __init__(self, request: socket.socket, address: Any, server: Any, host: str, first: bytes) -> None:
-        self._host = host
+    def __init__(self, request: socket.socket, address: Any, server: Any, peer: Peer, first: bytes) -> None:
+        self._peer = peer
         self._first = first
         super().__init__(request, address, server)
 
@@ -84,7 +81,7 @@ class _GuardedHandler(RequestHandler):
         """Start it."""
         association: Any = self._create_association()
         association.__class__ = GuardedAssociation
-        association.guard(self.server, self._host, self._first)
+        association.guard(self.server, self._peer, self._first)
         association.start()
 
 
@@ -92,15 +89,15 @@ class GuardedAssociation(Association):
     """An association whose commands must fit their context, and which leaves nothing behind."""
 
     keeper: Keeper
-    keeper_host: str
+    peer: Peer
     strange_requests: int
     dimse: "_GuardedDimse"
     dul: "_GuardedDul"
 
-    def guard(self, keeper: Keeper, host: str, first: bytes) -> None:
+    def guard(self, keeper: Keeper, peer: Peer, first: bytes) -> None:
         """Put the guarded parts into what the library made."""
         self.keeper = keeper
-        self.keeper_host = host
+        self.peer = peer
         self.strange_requests = 0
         # The library's log handlers print whole messages.
         for event in (evt.EVT_DIMSE_RECV, evt.EVT_DIMSE_SENT, evt.EVT_PDU_RECV, evt.EVT_PDU_SENT):
@@ -111,10 +108,14 @@ class GuardedAssociation(Association):
         self.dimse.__class__ = _GuardedDimse
         self.dimse.guard(self, TellingQueue(checkpoint.tell))
         self.dul.__class__ = _GuardedDul
-        self.dul.guard(checkpoint)
+        self.dul.guard(checkpoint, keeper.clock)
         connection: Any = self.dul.socket
         connection.__class__ = _GuardedSocket
         connection.guard(self, first)
+
+    def note(self, outcome: Outcome, error: BaseException | None = None) -> None:
+        """Take note of what becomes of it."""
+        self.keeper.outcomes.note(outcome, self.peer.host, self.peer.caller, error)
 
     @property
     def is_busy(self) -> bool:
@@ -128,7 +129,7 @@ class GuardedAssociation(Association):
         finally:
             self.dimse.abandon_all()
             self.dul.wake.close()
-            self.keeper.room.give_slot(self.keeper_host)
+            self.keeper.room.give_slot(self.peer.host)
 
     def _is_pending(self) -> bool:
         """Whether this thread has something to do: a message, the peer's wish to leave, or the end."""
@@ -165,7 +166,7 @@ class GuardedAssociation(Association):
             if self.strange_requests > 1:
                 self.abort()
                 return
-        telemetry.STORE_REQUESTS.labels(status=f"{status:04X}").inc()
+        telemetry.STORE_REQUESTS.labels(caller=self.peer.caller, status=f"{status:04X}").inc()
         response = type(msg)()
         response.MessageID = response.MessageIDBeingRespondedTo = msg.MessageID
         response.Status = int(status)
@@ -186,8 +187,11 @@ class _GuardedDul(DULServiceProvider):
     wake: Wake
     checkpoint: Checkpoint
 
-    def guard(self, checkpoint: Checkpoint) -> None:
+    def guard(self, checkpoint: Checkpoint, clock: Clock) -> None:
         """Begin asleep; a stuck reactor does not keep the process from ending."""
+        for timer in (self.artim_timer, self._idle_timer):
+            timer.__class__ = _SteadyTimer
+            cast(_SteadyTimer, timer).clock = clock
         self.wake = Wake()
         self.checkpoint = checkpoint
         self.to_user_queue = TellingQueue(checkpoint.tell)
@@ -198,8 +202,7 @@ class _GuardedDul(DULServiceProvider):
         try:
             super().run()
         except Exception as error:  # noqa: BLE001 - its parsers raise anything, with a peer's data in the text
-            log.warning("an association broke", extra={"error": type(error).__name__})
-            count("broken")
+            cast(GuardedAssociation, self.assoc).note(Outcome.BROKEN, error)
             with contextlib.suppress(OSError, AttributeError):
                 cast(Any, self.socket).socket.shutdown(socket.SHUT_RDWR)
         finally:
@@ -222,6 +225,31 @@ class _GuardedDul(DULServiceProvider):
         is_closing = self.state_machine.current_state == "Sta13"
         if not is_closing and not self._kill_thread and self.event_queue.empty() and self.to_provider_queue.empty():
             self.wake.wait(cast(Any, self.socket).socket, seconds)
+
+
+class _SteadyTimer(Timer):
+    """Measures with the monotonic clock: when somebody sets the wall clock, no association ends and none lives on."""
+
+    clock: Clock
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until it expires."""
+        if self.timeout is None:
+            return 1.0
+        if self._start_time is None:
+            return self.timeout
+        now = self.clock.monotonic() if self._end_time is None else self._end_time
+        return self.timeout - (now - self._start_time)
+
+    def start(self) -> None:
+        """Run from now on."""
+        self._start_time = self.clock.monotonic()
+        self._end_time = None
+
+    def stop(self) -> None:
+        """Stand still."""
+        self._end_time = self.clock.monotonic()
 
 
 class _GuardedDimse(DIMSEServiceProvider):
@@ -250,12 +278,11 @@ class _GuardedDimse(DIMSEServiceProvider):
             for context_id, data in primitive.presentation_data_value_list:
                 self._take(context_id, data)
         except Exception as error:  # noqa: BLE001 - the library's parsers raise anything that bytes can cause
-            log.info("association aborted", extra={"error": type(error).__name__})
-            self.give_up()
+            self.give_up(error)
 
-    def give_up(self) -> None:
-        """Abort the association and drop the message under way."""
-        count("aborted")
+    def give_up(self, error: Exception) -> None:
+        """Abort the association for an error and drop the message under way."""
+        self.association.note(Outcome.ABORTED, error)
         self.fragments = None
         self.message = None
         self.dul.event_queue.put(_INVALID_PDU)
@@ -330,10 +357,14 @@ class _GuardedSocket(AssociationSocket):
             return False  # TCP then holds the sender back, and what waits here stays one message
         left = dimse.due - self.association.keeper.clock.monotonic()
         if left < 0:
-            dimse.give_up()
+            dimse.give_up(TimeoutError())
             return False
         self.association.dul.rest(left)
-        return super().ready
+        try:
+            return bool(readable([self.socket], 0))
+        except (OSError, ValueError):
+            self.event_queue.put(_CLOSED)
+            return False
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Read a PDU's header, or its body: the library asks for each in turn. Fewer bytes: the peer is gone."""
@@ -346,8 +377,8 @@ class _GuardedSocket(AssociationSocket):
         due = min(self.body_due or now() + keeper.limits.pdu_seconds, self.association.dimse.due)
         try:
             data = read_exactly(cast(socket.socket, self.socket), nr_bytes, lambda: due - now())
-        except TimeoutError:
-            self._abort(Abort.NOT_SPECIFIED)
+        except TimeoutError as error:
+            self._abort(Abort.NOT_SPECIFIED, error)
             raise
         self.body_due = due if is_header else None
         if is_header and len(data) == HEADER.size:
@@ -364,16 +395,16 @@ class _GuardedSocket(AssociationSocket):
         limits = self.association.keeper.limits
         kind, length = HEADER.unpack(header)
         if kind not in _PDU_TYPES:
-            self._abort(Abort.UNRECOGNIZED_PDU)
+            self._abort(Abort.UNRECOGNIZED_PDU, Violation())
             raise ConnectionAbortedError
         most = {_P_DATA: limits.pdu_bytes, REQUEST_TYPE: limits.request_bytes}.get(kind, limits.other_pdu_bytes)
         if length > most:
-            self._abort(Abort.INVALID_PARAMETER)
+            self._abort(Abort.INVALID_PARAMETER, Violation())
             raise ConnectionAbortedError
 
-    def _abort(self, reason: Abort) -> None:
+    def _abort(self, reason: Abort, error: Exception) -> None:
         """Send an A-ABORT past the state machine, which is then told that the connection is closed."""
-        count("aborted")
+        self.association.note(Outcome.ABORTED, error)
         with contextlib.suppress(OSError):
             connection = cast(socket.socket, self.socket)
             connection.settimeout(_ABORT_SECONDS)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from casebook.clock import Clock
 from dicom_listener.limits import Limits
+from dicom_listener.outcomes import Outcomes
 from dicom_listener.room import Room
 from dicom_listener.spool import Spool
 
@@ -17,6 +18,14 @@ class Announced:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who an association is with: the address its slot was taken for, and its name in metrics and logs."""
+
+    host: str
+    caller: str
 
 
 class Reception(Protocol):
@@ -34,5 +43,6 @@ class Keeper(Protocol):
 
     reception: Reception
     room: Room[socket.socket]
+    outcomes: Outcomes
     limits: Limits
     clock: Clock

@@ -134,9 +134,10 @@ class Receiver:
             self._tell()
         if synthetic:  # in no count (ux O39)
             return answer
-        telemetry.STORE_REQUESTS.labels(status=f"{answer.status:04X}").inc()
+        caller = self._callers.name(offer.calling_ae, offer.host)
+        telemetry.STORE_REQUESTS.labels(caller=caller, status=f"{answer.status:04X}").inc()
         telemetry.STORE_SECONDS.observe(max(0.0, self._clock.monotonic() - began))
-        telemetry.STORE_BYTES.inc(offer.spool.received if offer.spool else 0)
+        telemetry.STORE_BYTES.labels(caller=caller).inc(offer.spool.received if offer.spool else 0)
         if arrived is not None:
             telemetry.OBJECTS.labels(kind=arrived.value).inc()
         return answer

@@ -49,10 +49,10 @@ class Room(Generic[Connection]):
             del self._waiting[oldest]
             return oldest
 
-    def leave(self, connection: Connection) -> None:
-        """Forget a waiting connection; harmless when it was evicted."""
+    def leave(self, connection: Connection) -> bool:
+        """Forget a waiting connection, and say whether it was still waiting; harmless when it was evicted."""
         with self._lock:
-            self._waiting.pop(connection, None)
+            return self._waiting.pop(connection, None) is not None
 
     def waiting(self) -> list[Connection]:
         """Return the connections that wait now."""

@@ -3,6 +3,7 @@
 import errno
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from pynetdicom import _config, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.presentation import PresentationContext, build_context
 
+from casebook import telemetry
 from casebook.archive import Archive
 from casebook.clock import SYSTEM, Clock
 from casebook.database import Database
@@ -23,7 +25,9 @@ from dicom_listener.contexts import VERIFICATION, supported
 from dicom_listener.door import Door
 from dicom_listener.guard import GuardedAssociation
 from dicom_listener.limits import Limits
+from dicom_listener.outcomes import Outcomes
 from dicom_listener.receive import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, Receiver, Ring
+from dicom_listener.rejections import Rejections
 from dicom_listener.room import Room
 from dicom_listener.statuses import Status
 
@@ -39,9 +43,11 @@ class Listener:
         settings: the listener's section.
         receiver: takes the objects.
         callers: judges who may associate.
+        rejections: writes down who may not.
         archive: asked whether there is room before an association with storage contexts is accepted.
         clock: for deadlines.
         limits: how long and how much.
+        tls: where every connection must be ciphered.
     """
 
     def __init__(
@@ -50,16 +56,21 @@ class Listener:
         *,
         receiver: Receiver,
         callers: Callers,
+        rejections: Rejections,
         archive: Archive,
         clock: Clock,
         limits: Limits,
+        tls: ssl.SSLContext | None,
     ) -> None:
         self._settings = settings
         self._receiver = receiver
         self._callers = callers
+        self._rejections = rejections
+        self._outcomes = Outcomes(clock, rejections)
         self._archive = archive
         self._clock = clock
         self._limits = limits
+        self._tls = tls
         self._stopping = False
         self._door: Door | None = None
         self._thread: threading.Thread | None = None
@@ -109,6 +120,8 @@ class Listener:
             target=self._door.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True
         )
         self._thread.start()
+        self._rejections.start()
+        telemetry.ASSOCIATIONS_OPEN.set_function(lambda: self._room.taken)
         log.info("listening")
 
     def stop(self) -> None:
@@ -127,6 +140,7 @@ class Listener:
         for association in self._door.associations():
             association.join(timeout=1.0)
         self._door.shutdown()
+        self._rejections.stop()
 
     def _open(self) -> Door:
         limits = self._limits
@@ -144,10 +158,13 @@ class Listener:
             _contexts(self._settings),
             [(evt.EVT_C_STORE, self._receiver.on_c_store), (evt.EVT_C_ECHO, _on_c_echo)],
             judge=self._judge,
+            name=self._callers.name,
             reception=self._receiver,
             room=self._room,
+            outcomes=self._outcomes,
             limits=limits,
             clock=self._clock,
+            tls=self._tls,
         )
 
     def _judge(self, asked: AssociationRequest, host: str) -> Rejection | None:
@@ -177,6 +194,7 @@ def make_server(
     limits: Limits | None = None,
     *,
     self_test_secret: str | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Listener:
     """Put a listener together.
 
@@ -188,6 +206,7 @@ def make_server(
         ring: says what kind of work a new photograph is; must return at once, for a camera waits for its answer (R11).
         limits: how long and how much a peer may take.
         self_test_secret: what the self-test caller of this start proves itself with.
+        tls: where every connection must be ciphered; the port then takes no plain one.
 
     Raises:
         Misconfigured: it could be reached from the network by anyone.
@@ -195,7 +214,16 @@ def make_server(
     limits = limits or Limits()
     callers = Callers(settings, clock, self_test_secret)
     receiver = Receiver(database, archive, clock, callers, ring, limits)
-    return Listener(settings, receiver=receiver, callers=callers, archive=archive, clock=clock, limits=limits)
+    return Listener(
+        settings,
+        receiver=receiver,
+        callers=callers,
+        rejections=Rejections(database, clock),
+        archive=archive,
+        clock=clock,
+        limits=limits,
+        tls=tls,
+    )
 
 
 def _contexts(settings: ListenerSettings) -> list[PresentationContext]:

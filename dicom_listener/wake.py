@@ -5,11 +5,12 @@ Left alone each of them looks a thousand times a second: ten idle associations t
 
 import contextlib
 import queue
-import select
 import socket
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from dicom_listener.wire import readable
 
 LONGEST_SECONDS = 0.5  # timers that only polling sees are seen so late at worst
 
@@ -31,8 +32,7 @@ class Wake:
         """Wait until the connection can be read, somebody sets this, or the time is over."""
         waiting_for = [self._receiver] if connection is None else [self._receiver, connection]
         with contextlib.suppress(OSError, ValueError):  # the connection is closed: its reader will see
-            readable, _, _ = select.select(waiting_for, [], [], max(0.0, min(seconds, LONGEST_SECONDS)))
-            if self._receiver in readable:
+            if self._receiver in readable(waiting_for, max(0.0, min(seconds, LONGEST_SECONDS))):
                 self._receiver.recv(4096)
 
     def close(self) -> None:

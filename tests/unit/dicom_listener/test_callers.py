@@ -12,7 +12,7 @@ LIST = [{"ae_title": "CAMERA", "host": "camera.example"}, {"ae_title": "PACS", "
 
 
 def asked(calling: str | None = "CAMERA", called: str | None = "RETINAGATE") -> AssociationRequest:
-    return AssociationRequest(1, called, calling, "1.2.840.10008.3.1.1.1", ("1.2.840.10008.1.1",))
+    return AssociationRequest(1, called, calling, "1.2.840.10008.3.1.1.1", ("1.2.840.10008.1.1",), 16384)
 
 
 class Names:
