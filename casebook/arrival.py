@@ -218,4 +218,5 @@ def _keep_aside(t: Session, known: Photograph, arrival: Arrival, stored: Stored,
     except IntegrityError:
         return Arrived.DUPLICATE  # the same wrong copy again
     attention.ask(t, known.case_id, Attention.CONFLICTING_COPY, now)
+    cases.make_urgent(t, known.case_id, now)
     return Arrived.CONFLICT

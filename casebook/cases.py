@@ -9,7 +9,9 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from casebook import attention, jobs
+from casebook.clock import site_zone
 from casebook.database import Database
+from casebook.due import due_at
 from casebook.errors import BadInput
 from casebook.models import (
     Case,
@@ -20,8 +22,8 @@ from casebook.models import (
     Photograph,
     Revision,
 )
-from casebook.outcome import PhotographAnswer, judge
-from casebook.words import CaseStatus, Gradability, JobKind, JobState, Reason
+from casebook.outcome import CANNOT_SAY, PhotographAnswer, judge
+from casebook.words import Attention, CaseStatus, Gradability, JobKind, JobState, Reason
 
 
 def close_quiet(
@@ -99,13 +101,34 @@ def settle(t: Session, revision_id: int, now: datetime) -> bool:
     photographs = photographs_of(t, revision)
     if any(photograph.gradability is Gradability.PENDING for photograph in photographs):
         return False
-    outcome = judge(answers(t, photographs))
+    open_now = attention.open_reasons(t, [revision.case_id])[revision.case_id]
+    outcome = judge(
+        answers(t, photographs),
+        conflicting_copy=Attention.CONFLICTING_COPY in open_now,
+        delivery_failed=Attention.DELIVERY_FAILED in open_now,
+    )
     revision.status = CaseStatus.GRADED
     revision.referable = outcome.referable
     revision.urgency = outcome.urgency
+    revision.due_at = due_at(outcome.urgency, now, site_zone())
     attention.set_reasons(t, revision.case_id, outcome.attention, now)
     jobs.enqueue(t, JobKind.REPORT, revision.id, now, priority=9 if outcome.urgency is None else outcome.urgency)
     return True
+
+
+def make_urgent(t: Session, case_id: int, now: datetime) -> None:
+    """Put a settled case of which nothing can be said any more among those that cannot be judged (ux U1)."""
+    t.execute(
+        update(Revision)
+        .where(
+            Revision.case_id == case_id,
+            Revision.superseded_at.is_(None),
+            Revision.status.not_in((CaseStatus.ARRIVING, CaseStatus.READY)),
+            or_(Revision.urgency.is_(None), Revision.urgency > CANNOT_SAY),
+        )
+        .values(urgency=CANNOT_SAY, due_at=due_at(CANNOT_SAY, now, site_zone()))
+        .execution_options(synchronize_session="fetch")
+    )
 
 
 def unsettled(t: Session) -> list[int]:
@@ -168,23 +191,23 @@ def worst(gradings: list[Grading]) -> Grading | None:
 
 
 def answers(t: Session, photographs: list[Photograph]) -> list[PhotographAnswer]:
-    """Return what the outcome is judged from; of several frames the worst counts."""
+    """Return what the outcome is judged from."""
     gradings = current_gradings(t, photographs)
-    judged = []
-    for photograph in photographs:
-        counts = worst(gradings[photograph.id])
-        judged.append(
-            PhotographAnswer(
-                laterality=photograph.laterality,
-                laterality_contradicts=photograph.laterality_contradicts,
-                gradability=photograph.gradability,
-                reason=photograph.reason,
-                grade=counts.grade if counts else None,
-                confidence=counts.confidence if counts else None,
-                score=counts.score if counts else None,
-            )
-        )
-    return judged
+    return [answer_of(photograph, gradings[photograph.id]) for photograph in photographs]
+
+
+def answer_of(photograph: Photograph, gradings: list[Grading]) -> PhotographAnswer:
+    """Return what is known of a photograph; of several frames the worst counts."""
+    counts = worst(gradings)
+    return PhotographAnswer(
+        laterality=photograph.laterality,
+        laterality_contradicts=photograph.laterality_contradicts,
+        gradability=photograph.gradability,
+        reason=photograph.reason,
+        grade=counts.grade if counts else None,
+        confidence=counts.confidence if counts else None,
+        score=counts.score if counts else None,
+    )
 
 
 def regrade(t: Session, case_id: int, now: datetime) -> Revision:
@@ -249,6 +272,9 @@ def open_revision(t: Session, current: Revision, cause: Cause, now: datetime) ->
         cause=cause,
         status=CaseStatus.ARRIVING,
         objects=current.objects,
+        # Until it is answered anew, the case is as urgent as it was.
+        urgency=current.urgency,
+        due_at=current.due_at,
         opened_at=now,
         last_object_at=now,
     )

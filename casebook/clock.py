@@ -1,7 +1,9 @@
 """Time: aware UTC for what is written down, monotonic seconds for durations, both replaceable in tests."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+
+import tzlocal
 
 
 class Clock:
@@ -14,6 +16,11 @@ class Clock:
     def monotonic(self) -> float:
         """Return seconds that never run backwards, for durations only."""
         return time.monotonic()
+
+
+def site_zone() -> tzinfo:
+    """Return the zone the clinic lives in, by its name: the one this machine is set to (``TZ``, else its own)."""
+    return tzlocal.get_localzone()
 
 
 SYSTEM = Clock()

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from casebook import words
-from casebook.words import GRADED, REFERABLE_FROM, Attention, Gradability, Laterality, Reason
+from casebook.words import GRADED, REFERABLE_FROM, Attention, Certainty, Gradability, Laterality, Reason
 
-UNSURE_BELOW = 0.6  # of the calibrated probability of the shown grade (ux U7)
+# Of the calibrated probability of the shown grade (ux U7).
+UNSURE_BELOW = 0.6
+SURE_FROM = 0.8
 _URGENCY = {4: 0, 3: 1, 2: 2}  # ux U1
-_CANNOT_SAY = 3
+CANNOT_SAY = 3
 _NOT_DELIVERED = 4
 _DOUBTS = frozenset(Attention) - {Attention.REFERABLE, Attention.DELIVERY_FAILED}
 _ANSWERED_WITHOUT_GRADE = (Gradability.UNGRADABLE, Gradability.UNREADABLE, Gradability.PENDING)
@@ -44,6 +46,15 @@ class PhotographAnswer:
     def is_unsure(self) -> bool:
         """Whether the network itself hesitates."""
         return self.is_graded and self.confidence is not None and self.confidence < UNSURE_BELOW
+
+    @property
+    def certainty(self) -> Certainty | None:
+        """How sure the network is, where it gave a grade."""
+        if not self.is_graded or self.confidence is None:
+            return None
+        if self.confidence >= SURE_FROM:
+            return Certainty.SURE
+        return Certainty.UNSURE if self.is_unsure else Certainty.FAIRLY_SURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +187,7 @@ def _urgency(eyes: tuple[Eye, ...], attention: set[Attention]) -> int | None:
     if worst in _URGENCY:
         return _URGENCY[worst]
     if attention & _DOUBTS:
-        return _CANNOT_SAY
+        return CANNOT_SAY
     return _NOT_DELIVERED if Attention.DELIVERY_FAILED in attention else None
 
 
