@@ -13,12 +13,20 @@ from casebook.archive import Archive
 from casebook.clock import SYSTEM, Clock
 from casebook.database import Database
 from casebook.errors import Misconfigured, Refused
-from casebook.settings import Settings
+from casebook.settings import Destination, Settings
 
 if TYPE_CHECKING:
     from gateway.queue import Doorbell
 
 _OWN_FOLDER = "Set RETINAGATE_HOME to a folder of yours."
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """What lets the self-test of this start in: its secret, and the loop-back PACS its results go to."""
+
+    secret: str
+    loopback: Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,13 @@ class House:
     archive: Archive
     clock: Clock
     identity: str
+    self_test: SelfTest | None = None  # only where one process is the whole service
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Where the sender may bring something: what is configured, and the loop-back PACS where there is one."""
+        loopback = () if self.self_test is None else (self.self_test.loopback,)
+        return (*self.settings.destinations, *loopback)
 
     def doorbell(self) -> "Doorbell":
         """Return a bell to ring; importing Celery costs time, so only who rings pays for it."""

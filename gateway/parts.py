@@ -32,7 +32,10 @@ def run_listener(house: House, stop: threading.Event, progress: Progress) -> Non
     from dicom_listener.server import make_server
 
     bell = house.doorbell()
-    listener = make_server(house.settings.listener, house.database, house.archive, house.clock, bell.ring)
+    secret = None if house.self_test is None else house.self_test.secret
+    listener = make_server(
+        house.settings.listener, house.database, house.archive, house.clock, bell.ring, self_test_secret=secret
+    )
     listener.start()
     timing = house.settings.cases
     pulse = _Pulse(house, "listener")

@@ -26,7 +26,7 @@ class Stations:
             bundle, device=settings.model.device, threads=len(os.sched_getaffinity(0)), cache=settings.home / "cache"
         )
         self._sender = Sender(
-            house.database, house.archive, settings.destinations, settings.listener.ae_title, house.clock
+            house.database, house.archive, house.destinations, settings.listener.ae_title, house.clock
         )
         self._all: list[Station] = [
             Grader(house.database, house.archive, self._child, house.clock),

@@ -163,8 +163,8 @@ def _enqueue_missing(house: House) -> int:
 
 def _enqueue_deliveries(house: House) -> int:
     now = house.clock.now()
-    configured = {destination.name for destination in house.settings.destinations}
+    reachable = {destination.name for destination in house.destinations}
     with house.database.transaction() as t:
         deliveries.pull_back(t, now)
-        due = deliveries.due_destinations(t, now) & configured
+        due = deliveries.due_destinations(t, now) & reachable
         return sum(jobs.enqueue(t, JobKind.DELIVER, name, now) for name in sorted(due))

@@ -2,11 +2,14 @@
 
 import importlib
 import logging
+import os
 import secrets
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 
 from sqlalchemy import func, select
@@ -16,8 +19,10 @@ from casebook.errors import Misconfigured
 from casebook.models import Role, User
 from casebook.settings import Settings
 from casebook.words import RESEARCH_USE
-from gateway import parts, sweep
-from gateway.house import House, alone_in, bundle_folder, open_house
+from gateway import parts, running, sweep
+from gateway.house import House, SelfTest, alone_in, bundle_folder, open_house
+from gateway.loopback_pacs import LoopbackPacs
+from gateway.running import Running
 from gateway.supervisor import Run, Supervisor
 
 log = logging.getLogger(__name__)
@@ -38,15 +43,27 @@ _NEEDS = {
 _CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
 FAILED = 1
 
+Then = Callable[[House], None]
 
-def run(settings: Settings) -> int:
-    """Run the whole service in this process and return its exit code."""
+
+def run(settings: Settings, then: Then | None = None) -> int:
+    """Run the whole service in this process and return its exit code.
+
+    Args:
+        then: called once the service is ready, in a thread of its own.
+    """
     began = time.monotonic()
     bundle_folder(settings)
-    with alone_in(settings.home), open_house(settings, migrate=True) as house:
+    with (
+        alone_in(settings.home),
+        open_house(settings, migrate=True) as bare,
+        LoopbackPacs(settings.home, settings.listener.ae_title) as pacs,
+    ):
+        running.forget(settings.home)  # what a killed start left behind
+        house = replace(bare, self_test=SelfTest(secrets.token_urlsafe(32), pacs.destination))
         password = _first_admin(house)
         broken = sweep.begin_alone(house)
-        say = _Banner(house, password, began)
+        say = _Banner(house, password, began, then)
         if broken:
             say.line(f"  WARNING    {broken} promises about rows and files do not hold. Run: retinagate fsck")
         return _run(house, list(_RUN), say)
@@ -70,7 +87,8 @@ def run_one(settings: Settings, *names: str) -> int:
 
 
 def _run(house: House, names: list[str], banner: "_Banner | None") -> int:
-    telemetry.configure_logging()
+    # A person at a terminal reads the banner; the line a photograph is for whoever collects the log.
+    telemetry.configure_logging(logging.WARNING if banner is not None and sys.stderr.isatty() else logging.INFO)
     for module in sorted({module for name in names for module in _NEEDS[name]}):
         importlib.import_module(module)
     stop = threading.Event()
@@ -78,15 +96,33 @@ def _run(house: House, names: list[str], banner: "_Banner | None") -> int:
     supervisor = Supervisor(house.clock)
     for name in names:
         supervisor.start(name, _bound(_RUN[name], house))
+    if house.self_test is not None:
+        running.write(house.settings.home, _where(house, house.self_test))
     if banner is not None:
         banner.announce_when_ready(stop)
     failed = supervisor.watch(stop)
+    if house.self_test is not None:
+        running.forget(house.settings.home)
     left = supervisor.stop()
     if failed is not None:
         print(f"retinagate: {failed} would not stay up; the log says why.", file=sys.stderr)  # noqa: T201
     for name in left:
         log.warning("a part did not stop in time", extra={"part": name})
     return FAILED if failed is not None else 0
+
+
+def _where(house: House, self_test: SelfTest) -> Running:
+    listener, dashboard = house.settings.listener, house.settings.dashboard
+    return Running(
+        process=os.getpid(),
+        ae_title=listener.ae_title,
+        dicom_host=listener.host,
+        dicom_port=listener.port,
+        dashboard_host=dashboard.host,
+        dashboard_port=dashboard.port,
+        loopback_port=self_test.loopback.port,
+        self_test_secret=self_test.secret,
+    )
 
 
 def _bound(part: parts.Part, house: House) -> Run:
@@ -126,8 +162,8 @@ def _eight_words() -> str:
 class _Banner:
     """What a person sees at start: where everything is, and when it is ready."""
 
-    def __init__(self, house: House, password: str | None, began: float) -> None:
-        self._house, self._password, self._began = house, password, began
+    def __init__(self, house: House, password: str | None, began: float, then: Then | None) -> None:
+        self._house, self._password, self._began, self._then = house, password, began, then
 
     def announce_when_ready(self, stop: threading.Event) -> None:
         """Print it from a thread of its own, for readiness may take a while."""
@@ -160,7 +196,10 @@ class _Banner:
             answer = readiness.answer()
             if answer.ready:
                 self.line(f"  model      {self._model()}")
-                self.line(f"Ready after {time.monotonic() - self._began:.1f} s.   Stop: Ctrl-C")
+                hint = "" if self._then else "Next, in another terminal: make demo     "
+                self.line(f"Ready after {time.monotonic() - self._began:.1f} s. {hint}Stop: Ctrl-C")
+                if self._then is not None:
+                    self._then(self._house)
                 return
             for name, fault in answer.parts.items():
                 final = fault not in ("ready", "has not started", "is starting")
