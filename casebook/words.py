@@ -205,6 +205,7 @@ FORM_TOO_OLD = "This page was too old to be used, and nothing was changed. Load 
 CHOOSE_ANOTHER_FIRST = "Your password was for one time. Choose a new one at /password first."
 TOO_MANY_REQUESTS = "This token asked more than 600 times within a minute. Let it ask less often."
 NOT_HERE = "There is nothing under this address. Check it, or begin at the list of cases."
+LOGIN_TOO_OLD = "The sign-in page was too old to be used. Type your name and password again."
 NOT_TOGETHER = "This name and this password do not belong together. Check both and try again."
 WRONG_NOW = "That is not your password until now. Type it again."
 NOT_TWICE = "The new password was not typed twice the same. Type it again."
@@ -216,7 +217,7 @@ ONE_TIME_IS_OVER = (
 MANY_SIGN_IN = "Too many people sign in at this moment."
 TRY_IN_SECONDS = "Try again in a few seconds."
 CHOOSE_ANOTHER = "Choose another."
-COMMON_PASSWORD = "This password is among the first that somebody would try."
+TRIED_FIRST = "This password is among the first that somebody would try."
 CHOOSE_WORDS = "Choose a few words that mean something to you alone."
 
 

@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from casebook import cases, worklist
+from casebook import cases, words, worklist
 from casebook.archive import Archive
 from casebook.database import Database
 from casebook.models import File
 from casebook.worklist import CaseView
+from dashboard import viewing
 from dashboard.access import Actor, Permission, needs
 from dashboard.problems import Problem
 from dashboard.schemas import CaseOut, CasePage
@@ -36,17 +37,17 @@ def list_cases(
 
 
 @router.get("/cases/{case_id}")
-def read_case(request: Request, _: Reader, case_id: int) -> CaseOut:
+def read_case(request: Request, actor: Reader, case_id: int) -> CaseOut:
     """Return one case."""
-    return CaseOut.of(_view(request, case_id))
+    return CaseOut.of(_view(request, actor, case_id))
 
 
 @router.get("/cases/{case_id}/photographs/{photograph_id}/heatmap.png", response_class=Response)
 def read_heatmap(
-    request: Request, _: Reader, case_id: int, photograph_id: int, frame: Annotated[int | None, Query(ge=1)] = None
+    request: Request, actor: Reader, case_id: int, photograph_id: int, frame: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
     """Return the heat-map layer of a photograph: PNG, RGBA, strength as alpha; of several frames the worst one's."""
-    view = _view(request, case_id)
+    view = _view(request, actor, case_id)
     gradings = view.gradings.get(photograph_id, [])
     if frame is not None:
         gradings = [grading for grading in gradings if grading.frame == frame]
@@ -57,9 +58,9 @@ def read_heatmap(
 
 
 @router.get("/cases/{case_id}/reports/{sop_instance_uid}.dcm", response_class=Response)
-def read_report(request: Request, _: Reader, case_id: int, sop_instance_uid: str) -> Response:
+def read_report(request: Request, actor: Reader, case_id: int, sop_instance_uid: str) -> Response:
     """Return an object we made, as it is sent."""
-    for report in _view(request, case_id).reports:
+    for report in _view(request, actor, case_id).reports:
         if report.sop_instance_uid == sop_instance_uid:
             answer = _file(request, report.file, "application/dicom")
             name = f"retinagate-case-{case_id}-{report.product}-{report.id}.dcm"
@@ -68,12 +69,13 @@ def read_report(request: Request, _: Reader, case_id: int, sop_instance_uid: str
     raise Problem(404, "There is no such report in this case.")
 
 
-def _view(request: Request, case_id: int) -> CaseView:
+def _view(request: Request, actor: Actor, case_id: int) -> CaseView:
     database: Database = request.app.state.database
     with database.reading() as t:
         view = worklist.one(t, case_id) if 0 < case_id <= LARGEST_ID else None
     if view is None:
-        raise Problem(404, f"There is no case {case_id}.")
+        raise Problem(404, words.NOT_HERE)
+    viewing.note(request, actor, case_id)
     return view
 
 

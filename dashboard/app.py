@@ -10,18 +10,30 @@ from casebook.archive import Archive
 from casebook.clock import Clock
 from casebook.database import Database
 from casebook.errors import Misconfigured
+from casebook.passwords import Passwords
 from casebook.settings import Dashboard
-from dashboard import access, api, health, problems
+from casebook.sign_in import Desk
+from dashboard import access, api, health, login, problems
 from dashboard.cookies import Cookies
 from dashboard.edge import LARGEST_BODY, Edge
 from dashboard.metrics import Gauges
 from dashboard.rates import Rates
+from dashboard.viewing import Viewings
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, api.router)
+ROUTERS: tuple[APIRouter, ...] = (health.router, login.router, api.router)
 
 
-def make_app(settings: Dashboard, database: Database, archive: Archive, clock: Clock) -> FastAPI:
+def make_app(
+    settings: Dashboard, database: Database, archive: Archive, clock: Clock, *, passwords: Passwords | None = None
+) -> FastAPI:
     """Return the application.
+
+    Args:
+        settings: where it listens and under which names it is known.
+        database: the rows it reads.
+        archive: the files it reads.
+        clock: the time.
+        passwords: what hashes, where it is not production's.
 
     Raises:
         Misconfigured: it would be reachable from other hosts in the clear (security S1).
@@ -36,6 +48,8 @@ def make_app(settings: Dashboard, database: Database, archive: Archive, clock: C
     app.state.archive = archive
     app.state.clock = clock
     app.state.cookies = Cookies(over_tls=settings.behind_proxy)
+    app.state.desk = Desk(database, passwords or Passwords(), clock)
+    app.state.viewings = Viewings(database, clock)
     app.state.rates = Rates(clock)
     app.state.readiness = health.Readiness(database, archive, clock)
     app.state.gauges = Gauges(database, archive, clock)

@@ -57,7 +57,7 @@ def answer(request: Request, problem: Problem) -> Response:
     if problem.go_to:
         return RedirectResponse(problem.go_to, 303)
     number = secrets.token_hex(4)
-    log.info("a page could not be shown", extra={"status": problem.status, "error": f"id {number}"})
+    log.info("a page was refused, number %s", number, extra={"status": problem.status})
     page = render(
         request,
         "problem.html",

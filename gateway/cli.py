@@ -185,6 +185,54 @@ def user_add(ctx: click.Context, name: str, role: str, *, password_stdin: bool) 
     click.echo(f"user {added.name} added as {role}", err=True)
 
 
+@user.command("password")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, required=True, help="Read the password from standard input.")
+@click.pass_context
+def user_password(ctx: click.Context, name: str, *, password_stdin: bool) -> None:  # noqa: ARG001
+    """Give a user another password, also one who was disabled; open sessions end."""
+    from casebook import audit, people
+    from gateway.house import open_house
+
+    password = sys.stdin.readline().rstrip("\n")
+    with open_house(_settings(ctx)) as house, house.database.transaction() as t:
+        changed = people.set_password(t, name, password)
+        audit.append(t, house.clock.now(), actor="command line", action="user.password", detail=f"user {changed.id}")
+    click.echo(f"user {changed.name} has a new password", err=True)
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(["viewer", "grader", "senior", "admin"]))
+@click.pass_context
+def user_role(ctx: click.Context, name: str, role: str) -> None:
+    """Give a user another role; open sessions end."""
+    from casebook import audit, people
+    from casebook.models import Role
+    from gateway.house import open_house
+
+    with open_house(_settings(ctx)) as house, house.database.transaction() as t:
+        changed = people.set_role(t, name, Role(role))
+        detail = f"user {changed.id} as {role}"
+        audit.append(t, house.clock.now(), actor="command line", action="user.role", detail=detail)
+    click.echo(f"user {changed.name} is {role} now", err=True)
+
+
+@user.command("disable")
+@click.argument("name")
+@click.pass_context
+def user_disable(ctx: click.Context, name: str) -> None:
+    """Let a user in no more, until you set another password; open sessions end."""
+    from casebook import audit, people
+    from gateway.house import open_house
+
+    with open_house(_settings(ctx)) as house, house.database.transaction() as t:
+        now = house.clock.now()
+        disabled = people.disable(t, name, now)
+        audit.append(t, now, actor="command line", action="user.disable", detail=f"user {disabled.id}")
+    click.echo(f"user {disabled.name} is disabled", err=True)
+
+
 @main.group()
 def token() -> None:
     """Tokens of programs that use the API."""

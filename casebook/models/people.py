@@ -36,6 +36,7 @@ class User(Base):
     role: Mapped[Role] = mapped_column(word(Role, "role"))
     password_hash: Mapped[str] = mapped_column(Text)
     must_change: Mapped[bool] = mapped_column(Boolean, default=False)
+    password_expires_at: Mapped[datetime | None] = mapped_column(Utc)  # of a one-time password
     created_at: Mapped[datetime] = mapped_column(Utc)
     disabled_at: Mapped[datetime | None] = mapped_column(Utc)
 
@@ -53,6 +54,18 @@ class Session(Base):
     expires_at: Mapped[datetime] = mapped_column(Utc)
 
     user: Mapped[User] = relationship()
+
+
+class FailedLogin(Base):
+    """A wrong password, kept while it counts; of the name only a hash, for people type passwords there, too."""
+
+    __tablename__ = "failed_logins"
+    __table_args__ = (Index("ix_failed_logins_address", "address"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    account_sha256: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Utc)
 
 
 class Token(Base):
