@@ -13,7 +13,9 @@ globalThis.window = globalThis.self = globalThis;
 globalThis.document = { ...element(), body: element(), head: element(), createElement: element };
 globalThis.navigator ??= { platform: "", userAgent: "" };
 globalThis.HTMLDivElement = class {};
-globalThis.crypto ??= webcrypto; // Node 18
+// Node 18 lacks both
+globalThis.crypto ??= webcrypto;
+globalThis.CustomEvent ??= class extends Event {};
 
 // stdout carries the answer alone
 for (const level of ["debug", "info", "log"]) console[level] = console.error;
