@@ -50,6 +50,11 @@ def read(home: Path) -> Running | None:
         return None
 
 
+def here(host: str) -> str:
+    """Return the address at which this machine reaches what listens at a host, or at all of its addresses."""
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is replaced
+
+
 def _is_held(lock: Path) -> bool:
     try:
         with lock.open("r+") as file:
