@@ -152,6 +152,16 @@ def send(ctx: click.Context, paths: tuple[Path, ...], destination: str) -> None:
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a step.")
+@click.pass_context
+def selftest(ctx: click.Context, *, as_json: bool) -> None:
+    """Send two synthetic eyes the whole way through the running service, in six steps."""
+    from gateway.selftest import run
+
+    ctx.exit(run(_settings(ctx), as_json=as_json))
+
+
+@main.command()
 @click.pass_context
 def migrate(ctx: click.Context) -> None:
     """Bring the database's schema to this version."""
