@@ -152,6 +152,16 @@ def send(ctx: click.Context, paths: tuple[Path, ...], destination: str) -> None:
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each finding.")
+@click.pass_context
+def doctor(ctx: click.Context, *, as_json: bool) -> None:
+    """Look at everything the service stands on, changing nothing, and say what to do; exit 1 if anything is red."""
+    from gateway.doctor import run
+
+    ctx.exit(run(_settings(ctx), as_json=as_json))
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a step.")
 @click.pass_context
 def selftest(ctx: click.Context, *, as_json: bool) -> None:
