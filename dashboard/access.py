@@ -72,8 +72,8 @@ async def _sent_token(request: Request) -> str:
         return ""
     sent = request.headers.get("x-csrf-token", "")
     if not sent and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        field = (await request.form()).get("csrf")
-        sent = field if isinstance(field, str) else ""
+        hidden = (await request.form()).get("csrf")
+        sent = hidden if isinstance(hidden, str) else ""
     return sent
 
 
@@ -197,7 +197,9 @@ def _session(request: Request, secret: str) -> Session | None:
     digest = sessions.digest(secret)
     with database.reading() as t:
         session = sessions.find(t, digest, now)
-    if session is not None and sessions.is_stale(session, now):
+    # What a page asks by itself says so, or is an event stream, and keeps nobody signed in.
+    attended = "x-unattended" not in request.headers and request.headers.get("accept") != "text/event-stream"
+    if session is not None and attended and sessions.is_stale(session, now):
         with database.transaction() as t:
             sessions.touch(t, digest, now)
     return session

@@ -44,7 +44,7 @@ def signed_in(app: FastAPI, database: Database, clock: Any) -> Callable[[Role], 
     """Make a user of a role, named like it, and a browser in which that user is signed in."""
 
     def enter(role: Role) -> Visitor:
-        add_person(database, clock, role)
+        add_person(database, clock, role, role)
         visitor = Visitor(app)
         assert visitor.sign_in(role).status_code == 303
         return visitor
