@@ -61,7 +61,7 @@ def summarise(view: CaseView, say_time: SayTime, policy: Policy = ADA_2017) -> S
         if reason in asking:
             reasons += sentences(reason, outcome, answers, view, say_time)
     if is_answered and outcome.referable is False:
-        reasons.insert(0, words.NOTHING_TO_DO)
+        reasons.append(words.NOTHING_TO_DO)
     return Summary(
         action=_action(outcome, asking, policy, is_answered=is_answered),
         reasons=tuple(dict.fromkeys(reasons)),

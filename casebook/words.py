@@ -144,6 +144,15 @@ NO_GRADE_NAMES = {
     Gradability.NOT_APPLICABLE: "Not graded",
 }
 NO_PHOTOGRAPH = "No photograph"
+NO_PHOTOGRAPH_YET = "No photograph yet"
+EYE_LABELS = {
+    Laterality.RIGHT: "Right eye",
+    Laterality.LEFT: "Left eye",
+    Laterality.BOTH: "Both eyes",
+    None: "Side not known",
+}
+STAYS_HERE = "stays here"  # a result that no destination is to get
+NOT_KNOWN = "not known"
 
 PRODUCT_NAMES = {Product.SR: "Structured Report", Product.OVERLAY: "Heat-map picture"}
 
@@ -195,6 +204,13 @@ READ_BY_EYE = "Read the photographs by eye"
 NAME_THE_SIDE = "Find out which eye is shown"
 COMPARE_COPIES = "Compare the two photographs"
 SEE_IT_ARRIVE = "See that the result arrives"
+
+PICTURE_FAILED = (
+    "This photograph could not be shown. Its grade is still valid; the original is in the PACS. Load the page again."
+)
+NO_PICTURE = "There is no picture to show: the photograph could not be read."
+NO_PICTURE_YET = "The picture appears as soon as the photograph is answered."
+NOT_DELIVERED_NOWHERE = "Everything that was sent has arrived, or is on its way for the first time."
 
 # Who may do what.
 HOW_TO_ASK = "Send a token: Authorization: Bearer TOKEN. Make one with: retinagate token add NAME --scope read"
@@ -331,6 +347,33 @@ def undelivered_sentence(destination: str, reason: str | None, next_try: str | N
     )
 
 
+def nothing_needs_you(normal_today: int) -> str:
+    """Return that the list of what needs attention is empty, and what that is worth."""
+    if normal_today == 0:
+        return "Nothing needs you. No case was graded normal today."
+    cases = "1 case was" if normal_today == 1 else f"{normal_today} cases were"
+    return f"Nothing needs you. {cases} graded normal today."
+
+
+def nothing_arrived(ae_title: str, host: str, port: int) -> str:
+    """Return where cameras have to send, as long as nothing has arrived."""
+    return f"No photograph has arrived yet. Cameras send to {ae_title} at {host}:{port}."
+
+
+def lane_sentence(destination: str, results: int, reason: str | None, next_try: str | None) -> str:
+    """Return that a destination has not got what it should have got (W8, for all its results at once)."""
+    count = "1 result has" if results == 1 else f"{results} results have"
+    waits = "It waits for you." if results == 1 else "They wait for you."
+    return f"{count} not reached {_whereto(destination, reason)} {f'Next try {next_try}.' if next_try else waits}"
+
+
+def resent_sentence(results: int) -> str:
+    """Return what sending again has set going."""
+    if results == 0:
+        return "Nothing of this case waits to be sent."
+    return f"{'1 result is' if results == 1 else f'{results} results are'} on the way again."
+
+
 def photograph_action(laterality: Laterality | None) -> str:
     """Return that an eye has still to be photographed."""
     return f"Photograph {_eye_phrase(laterality)}"
@@ -368,3 +411,10 @@ def too_often_sentence(minutes: int) -> str:
 def _eye_phrase(laterality: Laterality | None) -> str:
     name = eye_name(laterality)
     return name[0].lower() + name[1:]
+
+
+def _whereto(destination: str, reason: str | None) -> str:
+    """Return destination and reason; a reason that begins with the destination's name and address says both."""
+    if not reason:
+        return f"{destination}."
+    return reason if reason.startswith(f"{destination} (") else f"{destination}: {reason}"

@@ -203,7 +203,7 @@ def _belongs(tab: Tab) -> ColumnElement[bool]:
             )
             return asking.correlate(Revision).exists()
         case Tab.UNDELIVERED:
-            return undelivered.of_case(Revision.case_id.expression).exists()
+            return undelivered.of_case(Case.id.expression).correlate(Case).exists()
         case Tab.ALL:
             return literal(value=True)
 

@@ -1,30 +1,40 @@
 """Makes the web application; what it needs comes in as arguments."""
 
 import ipaddress
+from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from casebook.archive import Archive
-from casebook.clock import Clock
+from casebook.clock import Clock, site_zone
 from casebook.database import Database
 from casebook.errors import Misconfigured
 from casebook.passwords import Passwords
-from casebook.settings import Dashboard
+from casebook.settings import Dashboard, Destination, Listener
 from casebook.sign_in import Desk
-from dashboard import access, api, health, login, problems
+from dashboard import access, api, health, login, problems, static_files, worklist
 from dashboard.cookies import Cookies
 from dashboard.edge import LARGEST_BODY, Edge
 from dashboard.metrics import Gauges
 from dashboard.rates import Rates
 from dashboard.viewing import Viewings
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, login.router, api.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router, login.router, worklist.router, api.router, static_files.router,
+)  # fmt: skip
 
 
 def make_app(
-    settings: Dashboard, database: Database, archive: Archive, clock: Clock, *, passwords: Passwords | None = None
+    settings: Dashboard,
+    database: Database,
+    archive: Archive,
+    clock: Clock,
+    *,
+    listener: Listener | None = None,
+    destinations: Sequence[Destination] = (),
+    passwords: Passwords | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -33,6 +43,8 @@ def make_app(
         database: the rows it reads.
         archive: the files it reads.
         clock: the time.
+        listener: where cameras send, for the page that has nothing to show yet.
+        destinations: where a person may have results sent again.
         passwords: what hashes, where it is not production's.
 
     Raises:
@@ -47,6 +59,9 @@ def make_app(
     app.state.database = database
     app.state.archive = archive
     app.state.clock = clock
+    app.state.zone = site_zone()
+    app.state.listener = listener or Listener()
+    app.state.destinations = tuple(destinations)
     app.state.cookies = Cookies(over_tls=settings.behind_proxy)
     app.state.desk = Desk(database, passwords or Passwords(), clock)
     app.state.viewings = Viewings(database, clock)

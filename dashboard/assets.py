@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Final
 
 FOLDER: Final = Path(__file__).with_name("static")
-CACHE_CONTROL: Final = "public, max-age=31536000, immutable"
 _KINDS: Final = MappingProxyType(
     {
         ".css": "text/css; charset=utf-8",

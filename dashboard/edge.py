@@ -15,10 +15,12 @@ from dashboard.problems import Problem, answer, unforeseen
 
 LARGEST_BODY: Final = 1024 * 1024
 LARGEST_HEADERS: Final = 64 * 1024
+# The one style sheet that OpenSeadragon 6.1.1 puts into the page by itself; another version has another hash (ux F5).
+_VIEWER_STYLE: Final = "'sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE='"
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; "
+        f"default-src 'none'; script-src 'self'; style-src 'self' {_VIEWER_STYLE}; img-src 'self' blob:; "
+        "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; "
         "worker-src 'self'"
     ),
     "X-Content-Type-Options": "nosniff",

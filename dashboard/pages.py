@@ -19,7 +19,7 @@ _templates: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.globals |= {"asset": assets.url, "research_use": words.RESEARCH_USE, "version": version("retinagate")}
+_templates.globals |= {"asset": assets.url, "words": words, "version": version("retinagate")}
 
 
 def render(request: Request, template: str, *, status: int = 200, **context: object) -> HTMLResponse:
