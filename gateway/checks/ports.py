@@ -41,7 +41,7 @@ def port(check: Literal["listener", "dashboard"], settings: Settings, running: R
             return red(
                 check,
                 f"the service runs (process {running.process}), but nothing listens at {place}",
-                "look into its log, then stop it and start it again",
+                "give it a moment; if it stays so, look into its log and start it again",
             )
         return ok(check, f"{place} is free")
     if fault.errno == errno.EADDRINUSE:
