@@ -13,7 +13,7 @@ from sqlalchemy import URL
 from casebook.errors import Misconfigured
 
 _FIRST_WITH_WAL, _FIRST_CURED = (3, 7, 0), (3, 51, 3)
-_CURED_LINES = {(3, 44): (3, 44, 6), (3, 50): (3, 50, 7)}
+_CURED_LINES: dict[tuple[int, ...], tuple[int, int, int]] = {(3, 44): (3, 44, 6), (3, 50): (3, 50, 7)}
 _REMEDY = "Install RetinaGate's own one again: make install."
 
 

@@ -1,6 +1,5 @@
 """Makes the web application; what it needs comes in as arguments."""
 
-import ipaddress
 from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI
@@ -10,19 +9,19 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from casebook.archive import Archive
 from casebook.clock import Clock, site_zone
 from casebook.database import Database
-from casebook.errors import Misconfigured
 from casebook.passwords import Passwords
 from casebook.settings import Dashboard, Destination, Listener
 from casebook.sign_in import Desk
-from dashboard import access, api, health, login, problems, static_files, worklist
+from dashboard import access, api, case, health, login, problems, static_files, worklist
 from dashboard.cookies import Cookies
 from dashboard.edge import LARGEST_BODY, Edge
+from dashboard.exposure import is_loopback, refuse_exposed
 from dashboard.metrics import Gauges
 from dashboard.rates import Rates
 from dashboard.viewing import Viewings
 
 ROUTERS: tuple[APIRouter, ...] = (
-    health.router, login.router, worklist.router, api.router, static_files.router,
+    health.router, login.router, worklist.router, case.router, api.router, static_files.router,
 )  # fmt: skip
 
 
@@ -50,11 +49,7 @@ def make_app(
     Raises:
         Misconfigured: it would be reachable from other hosts in the clear (security S1).
     """
-    if not is_loopback(settings.host) and not settings.behind_proxy:
-        raise Misconfigured(
-            "dashboard.host is reachable from other machines, but nothing encrypts it.",
-            "Put a TLS proxy before it and set dashboard.behind_proxy to true, or keep 127.0.0.1.",
-        )
+    refuse_exposed(settings)
     app = FastAPI(title="RetinaGate", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.database = database
     app.state.archive = archive
@@ -77,13 +72,3 @@ def make_app(
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts), www_redirect=False)
     app.add_middleware(Edge, over_tls=settings.behind_proxy)
     return app
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host name or address is this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

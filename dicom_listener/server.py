@@ -1,6 +1,5 @@
 """Puts the listener together, starts it and ends it gracefully (R19)."""
 
-import errno
 import logging
 import socket
 import ssl
@@ -17,7 +16,8 @@ from casebook import telemetry
 from casebook.archive import Archive
 from casebook.clock import SYSTEM, Clock
 from casebook.database import Database
-from casebook.errors import Misconfigured, Unavailable
+from casebook.errors import Unavailable
+from casebook.listening import cannot_listen
 from casebook.settings import Listener as ListenerSettings
 from dicom_listener.association_request import AssociationRequest, Rejection
 from dicom_listener.callers import Callers
@@ -115,7 +115,7 @@ class Listener:
         try:
             self._door = self._open()
         except OSError as error:
-            raise _misconfigured(self._settings, error) from error
+            raise cannot_listen("listener", self._settings.port, error) from error
         self._thread = threading.Thread(
             target=self._door.serve_forever, kwargs={"poll_interval": 0.1}, name="listener", daemon=True
         )
@@ -243,15 +243,3 @@ def _quieten_pynetdicom() -> None:
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
-
-
-def _misconfigured(settings: ListenerSettings, error: OSError) -> Misconfigured:
-    if error.errno == errno.EADDRINUSE:
-        return Misconfigured(
-            f"Port {settings.port} is taken.", "Stop the program that uses it, or set listener.port to another one."
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return Misconfigured(
-            f"Port {settings.port} may not be used by this user.", "Set listener.port to 1024 or higher."
-        )
-    return Misconfigured("listener.host is not an address of this machine.", "Set listener.host to 127.0.0.1.")

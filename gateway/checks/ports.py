@@ -13,7 +13,9 @@ from casebook import heartbeats
 from casebook.clock import Clock
 from casebook.database import Schema
 from casebook.errors import Misconfigured, RetinaGateError
+from casebook.listening import cannot_listen
 from casebook.settings import Settings
+from dashboard.exposure import refuse_exposed
 from dicom_listener.callers import Callers, resolve
 from gateway.checks import sockets
 from gateway.checks.finding import Finding, ok, red, refused
@@ -35,7 +37,12 @@ def port(check: Literal["listener", "dashboard"], settings: Settings, running: R
     """
     section = settings.listener if check == "listener" else settings.dashboard
     place = f"{section.host}:{section.port}"
-    fault = _cannot_listen(section.host, section.port)
+    if check == "dashboard":
+        try:
+            refuse_exposed(settings.dashboard)
+        except Misconfigured as error:
+            return refused(check, error)
+    fault = _try_to_bind(section.host, section.port)
     if fault is None:
         if running is not None and _place_of(check, running) == (section.host, section.port):
             return red(
@@ -46,9 +53,7 @@ def port(check: Literal["listener", "dashboard"], settings: Settings, running: R
         return ok(check, f"{place} is free")
     if fault.errno == errno.EADDRINUSE:
         return _held(check, section.port, place, _own_processes(settings, running, clock))
-    if fault.errno in (errno.EACCES, errno.EPERM):
-        return red(check, f"port {section.port} may not be used by this user", f"set {check}.port to 1024 or higher")
-    return red(check, f"{check}.host is not an address of this machine", f"set {check}.host to 127.0.0.1")
+    return refused(check, cannot_listen(check, section.port, fault))
 
 
 def callers(settings: Settings, clock: Clock, find: Callable[[str], frozenset[str]] = resolve) -> Finding:
@@ -79,7 +84,7 @@ def callers(settings: Settings, clock: Clock, find: Callable[[str], frozenset[st
     return ok("callers", ", ".join(f"{caller.ae_title} at {caller.host}" for caller in allowed))
 
 
-def _cannot_listen(host: str, number: int) -> OSError | None:
+def _try_to_bind(host: str, number: int) -> OSError | None:
     """Return why a port cannot be bound; it is let go at once, without ever having listened."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]

@@ -339,10 +339,15 @@ def test_a_port_below_1024_is_not_for_everybody(settings: Settings, monkeypatch:
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 def test_a_host_that_is_not_this_machine_is_red(host: str, settings: Settings) -> None:
-    found = ports.port("dashboard", _with(settings, "dashboard", host=host), None, SYSTEM)
+    found = ports.port("dashboard", _with(settings, "dashboard", host=host, behind_proxy=True), None, SYSTEM)
     assert (found.what, found.remedy) == (
         "dashboard.host is not an address of this machine", "set dashboard.host to 127.0.0.1",
     )  # fmt: skip
+
+
+def test_security_S1_a_dashboard_for_the_network_in_the_clear_is_red(settings: Settings) -> None:
+    found = ports.port("dashboard", _with(settings, "dashboard", host="0.0.0.0"), None, SYSTEM)
+    assert found.what == "dashboard.host is reachable from other machines, but nothing encrypts it"
 
 
 def test_a_port_held_by_our_own_service_is_ok(settings: Settings) -> None:
