@@ -50,7 +50,7 @@ class House:
         """Return a bell to ring; importing Celery costs time, so only who rings pays for it."""
         from gateway.queue import Doorbell
 
-        return Doorbell(self.settings.broker.url)
+        return Doorbell(self.settings.broker.url, self.identity)
 
 
 @contextmanager

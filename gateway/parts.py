@@ -64,27 +64,25 @@ def run_listener(house: House, stop: threading.Event, progress: Progress) -> Non
 
 
 def run_worker(house: House, stop: threading.Event, progress: Progress) -> None:
-    """Grade, report and send: hear bells, work off jobs, keep leases alive."""
+    """Grade, report and send: hear bells, look for what is due, work off jobs, keep leases alive."""
     from gateway.queue import BellListener
     from gateway.stations import Stations
     from gateway.worker import RENEW_EVERY, Worker
 
-    bell = house.doorbell()
     stations = Stations(house, bundle_folder(house.settings))
-    worker = Worker(house, stations.all(), bell.ring)
-    ears = BellListener(house.settings.broker.url, worker.answer, threads=3 + len(house.settings.destinations))
+    worker = Worker(house, stations.all())
+    ears = BellListener(house.settings.broker.url, house.identity, worker.wake)
     alive, model = _Pulse(house, "worker"), _Pulse(house, "model")
     renewed = house.clock.monotonic()
     stations.start()
     ears.start()
     try:
         while True:
-            if not ears.is_alive():
-                raise Unavailable("The worker no longer hears bells.", "It is started again.")
             with _patience():
                 if house.clock.monotonic() - renewed >= RENEW_EVERY:
                     renewed = house.clock.monotonic()
                     worker.renew_leases()
+                worker.look()
                 alive.beat(ready=True)
                 model.beat(ready=stations.model_ready(), detail=stations.model_detail())
             progress.turn()
@@ -92,9 +90,8 @@ def run_worker(house: House, stop: threading.Event, progress: Progress) -> None:
                 return
     finally:
         worker.stopping.set()
+        ears.stop()
         stations.stop(worker.wait_until_idle, IN_HAND_SECONDS)
-        ears.stop(timeout=3)
-        bell.close()
 
 
 def run_dashboard(house: House, stop: threading.Event, progress: Progress) -> None:

@@ -7,7 +7,6 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
 
 from casebook import attention, cases, deliveries, heartbeats, invariants, jobs
 from casebook.archive import strangers
@@ -29,22 +28,18 @@ LISTENER_GRACE = 60.0
 
 def run_sweeper(house: House, stop: threading.Event, progress: Progress) -> None:
     """Sweep now and every five seconds until told to stop."""
-    bell = house.doorbell()
     began = strangers_at = house.clock.monotonic()
-    try:
-        while True:
-            try:
-                sweep(house, bell.ring, alone_for=house.clock.monotonic() - began)
-                if house.clock.monotonic() >= strangers_at:
-                    strangers_at = house.clock.monotonic() + STRANGERS_EVERY
-                    remove_strangers(house, older_than=time.time() - STRANGER_AGE)
-                progress.turn()
-            except Unavailable as error:
-                log.warning("sweep put off", extra={"error": str(error)})
-            if stop.wait(EVERY * random.uniform(0.8, 1.2)):  # noqa: S311 - not a secret
-                return
-    finally:
-        bell.close()
+    while True:
+        try:
+            sweep(house, alone_for=house.clock.monotonic() - began)
+            if house.clock.monotonic() >= strangers_at:
+                strangers_at = house.clock.monotonic() + STRANGERS_EVERY
+                remove_strangers(house, older_than=time.time() - STRANGER_AGE)
+            progress.turn()
+        except Unavailable as error:
+            log.warning("sweep put off", extra={"error": str(error)})
+        if stop.wait(EVERY * random.uniform(0.8, 1.2)):  # noqa: S311 - not a secret
+            return
 
 
 def begin_alone(house: House) -> int:
@@ -58,7 +53,7 @@ def begin_alone(house: House) -> int:
     with house.database.transaction() as t:
         heartbeats.forget(t)
     _release(house, all_leases=True)
-    sweep(house, lambda _: None, alone_for=0)
+    sweep(house, alone_for=0)
     with house.database.reading() as t:
         broken = list(invariants.check(t, house.archive, house.clock.now(), quick=True))
     for finding in broken:
@@ -66,8 +61,8 @@ def begin_alone(house: House) -> int:
     return len(broken)
 
 
-def sweep(house: House, ring: Callable[[JobKind], None], *, alone_for: float) -> None:
-    """Do every repair once, then ring for all that is due.
+def sweep(house: House, *, alone_for: float) -> None:
+    """Do every repair once; the workers see by themselves what is due then.
 
     Args:
         alone_for: seconds since this sweeper began; a study is not taken for complete just because we were away.
@@ -91,9 +86,6 @@ def sweep(house: House, ring: Callable[[JobKind], None], *, alone_for: float) ->
     now = house.clock.now()
     with house.database.transaction() as t:
         heartbeats.beat(t, "sweeper", now, ready=True)
-        due = jobs.due(t, now)
-    for kind in due:
-        ring(kind)
     SWEEP_LAST.set(now.timestamp())
 
 

@@ -1,10 +1,13 @@
-"""Answers bells: claims jobs of a kind until none is left, keeps their leases alive, and hands each to its station."""
+"""Works jobs off: claims those of a kind until none is left, keeps their leases alive, and hands each to its station.
+
+A bell says that there may be work; a worker also looks by itself, so that a broker that is away costs a second a step.
+"""
 
 import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -18,7 +21,7 @@ from gateway.house import House
 log = logging.getLogger(__name__)
 
 RENEW_EVERY = 15.0
-# What a job of one kind may have made work for; ringing in vain is harmless.
+# What a job of one kind may have made work for; waking in vain is harmless.
 _NEXT = {JobKind.GRADE: JobKind.REPORT, JobKind.REPORT: JobKind.DELIVER}
 # A job that fails in a way nobody foresaw is tried again, ever more slowly, and never lost.
 FIRST_DELAY, LONGEST_DELAY = 1.0, 300.0
@@ -42,12 +45,10 @@ class Worker:
     Args:
         house: database and clock.
         stations: who does which kind.
-        ring: wakes whoever does a kind of work.
     """
 
-    def __init__(self, house: House, stations: list[Station], ring: Callable[[JobKind], None]) -> None:
+    def __init__(self, house: House, stations: list[Station]) -> None:
         self._house = house
-        self._ring = ring
         self._stations = {station.kind: station for station in stations}
         self._lanes: dict[JobKind, _Lane] = {kind: _Lane() for kind in self._stations if kind is not JobKind.DELIVER}
         self._in_hand: dict[int, Claim] = {}
@@ -56,6 +57,21 @@ class Worker:
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._claims = 0
         self.stopping = threading.Event()
+
+    def look(self) -> None:
+        """Wake whoever has something due; call it every second.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        with self._house.database.reading() as t:
+            due = jobs.due(t, self._house.clock.now())
+        for kind in due:
+            self.wake(kind)
+
+    def wake(self, kind: JobKind) -> None:
+        """Work this kind off in a thread of its own, and return at once."""
+        threading.Thread(target=self._answer_alone, args=(kind,), name=f"work-{kind}", daemon=True).start()
 
     def answer(self, kind: JobKind) -> None:
         """Work until nothing of this kind is left; one thread a kind, but one a destination for deliveries."""
@@ -74,6 +90,12 @@ class Worker:
                 self._work_until_nothing_is_left(station)
             finally:
                 lane.lock.release()
+
+    def _answer_alone(self, kind: JobKind) -> None:
+        try:
+            self.answer(kind)
+        except Exception:  # a thread's end is a border; the next look tries again
+            log.exception("a kind of work ended in a way nobody foresaw", extra={"kind": kind})
 
     def renew_leases(self) -> None:
         """Keep every lease in hand alive; call it every ``RENEW_EVERY`` seconds."""
@@ -141,7 +163,7 @@ class Worker:
         else:
             outcome = "done"
             if claim.kind in _NEXT:
-                self._ring(_NEXT[claim.kind])
+                self.wake(_NEXT[claim.kind])
         return outcome
 
     def _put_off(self, claim: Claim, error: str) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import private_brokers
 import private_postgresql
 import psycopg
 import pytest
@@ -37,6 +38,8 @@ PROGRAMS = {
     "orthanc": ("/usr/sbin/Orthanc", "orthanc"),
     "java": ("/usr/bin/java", "pixelmed-apps"),
     "pixelmed": ("/usr/share/java/pixelmed.jar", "pixelmed-apps"),
+    "redis": ("/usr/bin/redis-server", "redis-server"),
+    "rabbitmq": ("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"),
     "node": ("/usr/bin/node", "nodejs"),
 }
 
@@ -151,6 +154,20 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
         admin.execute(f'CREATE DATABASE "{name}"')
         yield postgresql_server.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a RabbitMQ of our own, with a user and a virtual host of its own."""
+    with private_brokers.rabbitmq_server(program("rabbitmq"), tmp_path_factory.mktemp("rabbitmq")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a Redis of our own."""
+    with private_brokers.redis_server(program("redis"), tmp_path_factory.mktemp("redis")) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

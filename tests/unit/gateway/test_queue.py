@@ -3,6 +3,8 @@
 import threading
 import time
 
+from running_service import wait_for
+
 from casebook.words import JobKind
 from gateway.queue import BellListener, Doorbell
 
@@ -16,8 +18,8 @@ def test_R11_a_bell_is_heard_and_ringing_never_waits() -> None:
         if {JobKind.GRADE, JobKind.DELIVER} <= set(heard):
             came.set()
 
-    ears = BellListener("memory://", answer, threads=2)
-    bell = Doorbell("memory://")
+    ears = BellListener("memory://", "a", answer)
+    bell = Doorbell("memory://", "a")
     ears.start()
     began = time.monotonic()
     for _ in range(1000):
@@ -26,13 +28,60 @@ def test_R11_a_bell_is_heard_and_ringing_never_waits() -> None:
     bell.ring(JobKind.DELIVER)
     assert came.wait(20)
     assert len(heard) < 1000
-    ears.stop(5)
+    ears.stop()
+    ears._thread.join(10)
     bell.close()
 
 
 def test_R11_a_broker_that_is_not_there_holds_nobody_up() -> None:
-    bell = Doorbell("redis://127.0.0.1:1/0")
+    bell = Doorbell("redis://127.0.0.1:1/0", "a")
     began = time.monotonic()
     bell.ring(JobKind.GRADE)
     assert time.monotonic() - began < 1.0
     bell.close()
+
+
+def test_two_installations_on_one_broker_hear_their_own_bells() -> None:
+    heard: list[JobKind] = []
+    ears = BellListener("memory://", "ours", heard.append)
+    theirs, ours = Doorbell("memory://", "theirs"), Doorbell("memory://", "ours")
+    ears.start()
+    theirs.ring(JobKind.DELIVER)
+    theirs.close()
+    ours.ring(JobKind.GRADE)
+    wait_for(lambda: heard, 20, "the bell")
+    assert heard == [JobKind.GRADE]
+    ours.close()
+    ears.stop()
+    ears._thread.join(10)
+
+
+def test_R11_both_ends_are_set_as_measured() -> None:
+    ears = BellListener("amqp://nobody@127.0.0.1:1//", "a", lambda _: None)
+    bells = {scheme: Doorbell(f"{scheme}://127.0.0.1:1/0", "a") for scheme in ("amqp", "redis")}
+    for app in (ears._app, *(bell._app for bell in bells.values())):
+        expected = {
+            "task_ignore_result": True,
+            "result_backend": None,
+            "accept_content": ["json"],
+            "task_acks_late": True,
+            "task_reject_on_worker_lost": False,
+            "worker_prefetch_multiplier": 1,
+            "task_time_limit": None,
+            "broker_connection_retry_on_startup": True,
+            "broker_connection_max_retries": None,
+            "worker_cancel_long_running_tasks_on_connection_loss": False,
+            "worker_hijack_root_logger": False,
+            "worker_redirect_stdouts": False,
+            "worker_enable_remote_control": False,
+        }
+        assert {key: app.conf[key] for key in expected} == expected
+    assert {bell._app.conf.broker_connection_timeout for bell in bells.values()} == {1}
+    assert bells["amqp"]._app.conf.broker_transport_options == {
+        "confirm_publish": True, "read_timeout": 1, "write_timeout": 1, "max_retries": 0,
+    }  # fmt: skip
+    assert bells["redis"]._app.conf.broker_transport_options == {
+        "socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0, "visibility_timeout": 120,
+    }  # fmt: skip
+    for bell in bells.values():
+        bell.close()

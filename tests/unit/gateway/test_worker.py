@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from running_service import wait_for
 
 from casebook import jobs
 from casebook.errors import LostLease, Unavailable
@@ -32,7 +34,6 @@ class Desk:
         self.kind = kind
         self.house = house
         self.done: list[str] = []
-        self.rung: list[JobKind] = []
         self.ready = True
         self.then: Any = lambda claim: None
 
@@ -60,14 +61,49 @@ def _jobs(house: House) -> list[Job]:
 def test_R11_one_bell_is_enough_for_all_that_waits(house: House) -> None:
     desk = Desk(house)
     _enqueue(house, 1, 2, 3)
-    Worker(house, [desk], desk.rung.append).answer(GRADE)
+    Worker(house, [desk]).answer(GRADE)
     assert desk.done == ["1", "2", "3"]
-    assert set(desk.rung) == {JobKind.REPORT}, "what is graded may be ready to report"
+
+
+def test_what_is_graded_is_reported_at_once_by_the_same_worker(house: House) -> None:
+    grader, reporter = Desk(house), Desk(house, JobKind.REPORT)
+    grader.then = lambda claim: _enqueue(house, 9, kind=JobKind.REPORT)
+    _enqueue(house, 1)
+    Worker(house, [grader, reporter]).answer(GRADE)
+    wait_for(lambda: reporter.done == ["9"], 10, "the report")
+
+
+def test_R11_a_worker_that_hears_no_bell_looks_by_itself(house: House, clock: Any) -> None:
+    desk = Desk(house)
+    worker = Worker(house, [desk])
+    with house.database.transaction() as t:
+        jobs.enqueue(t, GRADE, "later", clock.now(), run_after=clock.now() + timedelta(seconds=60))
+    worker.look()
+    _enqueue(house, 1)
+    worker.look()
+    wait_for(lambda: desk.done == ["1"], 10, "the job that is due")
+    clock.move(61)
+    worker.look()
+    wait_for(lambda: desk.done == ["1", "later"], 10, "the job that became due")
+
+
+def test_a_claim_that_fails_in_a_way_nobody_foresaw_is_logged_and_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(house)
+    worker = Worker(house, [desk])
+    _enqueue(house, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "claim", lambda *_, **__: 1 / 0)
+        worker.wake(GRADE)
+        wait_for(lambda: "nobody foresaw" in caplog.text, 10, "a line in the log")
+    worker.look()
+    wait_for(lambda: desk.done == ["1"], 10, "the job")
 
 
 def test_a_bell_rung_while_another_thread_works_is_not_lost(house: House) -> None:
     desk = Desk(house)
-    worker = Worker(house, [desk], desk.rung.append)
+    worker = Worker(house, [desk])
     begun, go_on = threading.Event(), threading.Event()
 
     def waits(claim: Claim) -> None:
@@ -91,7 +127,7 @@ def test_a_station_that_is_not_ready_gets_no_job(house: House) -> None:
     desk = Desk(house)
     desk.ready = False
     _enqueue(house, 1)
-    Worker(house, [desk], desk.rung.append).answer(GRADE)
+    Worker(house, [desk]).answer(GRADE)
     assert [job.attempts for job in _jobs(house)] == [0]
 
 
@@ -107,7 +143,7 @@ def test_a_job_that_fails_is_put_off_and_the_next_goes_on(
 
     desk.then = fails
     _enqueue(house, 1, 2)
-    Worker(house, [desk], desk.rung.append).answer(GRADE)
+    Worker(house, [desk]).answer(GRADE)
     assert desk.done == ["2"]
     first, second = _jobs(house)
     assert (first.state, second.state) == (JobState.WAITING, JobState.DONE)
@@ -125,7 +161,7 @@ def test_I6_a_lost_lease_ends_the_work_without_a_trace(house: House) -> None:
         raise LostLease("Another worker owns this job now.")
 
     desk.then = loses
-    worker = Worker(house, [desk], desk.rung.append)
+    worker = Worker(house, [desk])
     worker.answer(GRADE)
     assert [job.state for job in _jobs(house)] == [JobState.LEASED]
     assert worker.wait_until_idle(0)
@@ -133,7 +169,7 @@ def test_I6_a_lost_lease_ends_the_work_without_a_trace(house: House) -> None:
 
 def test_R10_leases_in_hand_are_renewed(house: House, clock: Any) -> None:
     desk = Desk(house)
-    worker = Worker(house, [desk], desk.rung.append)
+    worker = Worker(house, [desk])
 
     def long_work(claim: Claim) -> None:
         for _ in range(10):
@@ -150,7 +186,7 @@ def test_R10_leases_in_hand_are_renewed(house: House, clock: Any) -> None:
 
 def test_two_destinations_are_served_side_by_side(house: House) -> None:
     desk = Desk(house, JobKind.DELIVER)
-    worker = Worker(house, [desk], desk.rung.append)
+    worker = Worker(house, [desk])
     both = threading.Barrier(2, timeout=10)
     desk.then = lambda claim: both.wait() and None
     _enqueue(house, "a", "b", kind=JobKind.DELIVER)
@@ -171,7 +207,7 @@ def test_R13_an_ill_worker_claims_nothing(house: House, clock: Any) -> None:
             assert claim is not None
             jobs.crashed(t, claim, clock.now(), error="died")
     clock.move(60)
-    worker = Worker(house, [desk], desk.rung.append)
+    worker = Worker(house, [desk])
     worker.answer(GRADE)
     assert desk.done == []
     clock.move(jobs.ILL_WITHIN.total_seconds())
