@@ -155,7 +155,14 @@ def send(ctx: click.Context, paths: tuple[Path, ...], destination: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each finding.")
 @click.pass_context
 def doctor(ctx: click.Context, *, as_json: bool) -> None:
-    """Look at everything the service stands on, changing nothing, and say what to do; exit 1 if anything is red."""
+    """Look at everything the service stands on, changing nothing, and say what to do.
+
+    \b
+    retinagate doctor                  before the first start, or beside a running service
+    retinagate doctor --json           for a program
+
+    Exit codes: 0 nothing is red, 1 something is, 2 settings.
+    """  # noqa: D301 - \b keeps click from joining the lines
     from gateway.doctor import run
 
     ctx.exit(run(_settings(ctx), as_json=as_json))

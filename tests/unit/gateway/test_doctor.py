@@ -16,19 +16,20 @@ from typing import Any
 import pytest
 from private_orthanc import free_port
 
-from casebook import audit
+from casebook import audit, heartbeats
 from casebook.archive import Archive, register
 from casebook.clock import SYSTEM
 from casebook.database import Database
 from casebook.models import FileKind
 from casebook.settings import Settings
 from gateway import doctor, running
-from gateway.checks import clock, disk, ports, rows
+from gateway.checks import clock, disk, model, ports, rows
 from gateway.checks.finding import Finding, clause
 from gateway.configuration import load
 from gateway.house import open_house
 from gateway.running import Running
 from inference.bundle import SHIPPED
+from inference.child_words import Ready
 
 COMMAND = str(Path(sys.executable).with_name("retinagate"))
 SECRET = "SECRET7F3A"
@@ -298,6 +299,27 @@ def test_a_device_that_is_not_here_is_red(run: Doctor, settings: Settings) -> No
     ]
 
 
+def test_a_model_that_is_slow_to_answer_is_a_warning_for_the_machine_may_be_at_work(settings: Settings) -> None:
+    found = model.model(settings, seconds=0.0)
+    assert (found.status, found.what) == (
+        "warn", "the files are whole, but the golden pictures took longer than 0 s",
+    )  # fmt: skip
+
+
+def test_a_model_that_needs_its_second_choice_is_a_warning(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = Ready(
+        name="rg-compact-1", version="1.0.0", sha256="0" * 64, card="{}", runner="onnxruntime 1.32",
+        fallback="OpenVINO is not used: it ended the process that loaded it.",
+    )  # fmt: skip
+    monkeypatch.setattr("inference.child.Child.wait_ready", lambda *_: ready)
+    found = model.model(settings, seconds=1.0)
+    assert (found.status, found.what) == (
+        "warn",
+        "rg-compact-1 1.0.0, onnxruntime 1.32, golden pictures reproduced; "
+        "OpenVINO is not used: it ended the process that loaded it",
+    )
+
+
 @pytest.fixture
 def stranger() -> Iterator[tuple[int, int]]:
     """Give process and port of another program that listens."""
@@ -356,6 +378,26 @@ def test_a_port_held_by_our_own_service_is_ok(settings: Settings) -> None:
     assert found == Finding(
         "listener", "ok", f"127.0.0.1:{settings.listener.port}, held by our own service (process {os.getpid()})"  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+def test_a_port_whose_holder_cannot_be_seen_is_ours_while_our_service_lives(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.checks.sockets.listeners", lambda _: frozenset())
+    with socket.create_server(("127.0.0.1", settings.listener.port)):
+        assert ports.port("listener", settings, _running(settings), SYSTEM).status == "ok"
+        found = ports.port("listener", settings, None, SYSTEM)
+    assert found.what == f"port {settings.listener.port} is taken by another program"
+
+
+def test_parts_run_as_processes_of_their_own_are_known_by_their_sign_of_life(settings: Settings) -> None:
+    database = Database(settings.database_url)
+    with database.transaction() as t:
+        heartbeats.beat(t, "listener", SYSTEM.now(), ready=True)
+    database.close()
+    with socket.create_server(("127.0.0.1", settings.listener.port)):
+        found = ports.port("listener", settings, None, SYSTEM)
+    assert found.what.endswith(f", held by our own service (process {os.getpid()})")
 
 
 def test_a_service_that_runs_without_listening_is_red(settings: Settings) -> None:
