@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.problems import Problem, answer, unforeseen
 
+MOST_AT_ONCE: Final = 64
 LARGEST_BODY: Final = 1024 * 1024
 LARGEST_HEADERS: Final = 64 * 1024
 # The one style sheet that OpenSeadragon 6.1.1 puts into the page by itself; another version has another hash (ux F5).
@@ -20,8 +21,8 @@ _VIEWER_STYLE: Final = "'sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE='"
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
         f"default-src 'none'; script-src 'self'; style-src 'self' {_VIEWER_STYLE}; img-src 'self' blob:; "
-        "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; "
-        "worker-src 'self'"
+        "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "object-src 'none'; worker-src 'self'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -50,6 +51,7 @@ class Edge:
     def __init__(self, app: ASGIApp, *, over_tls: bool) -> None:
         self._app = app
         self._headers = headers_for(over_tls=over_tls)
+        self._under_way = 0  # touched by the event loop alone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -65,8 +67,9 @@ class Edge:
                 self._add_headers(message)
             await send(message)
 
+        self._under_way += 1
         try:
-            problem = _fault(scope)
+            problem = _fault(scope) if self._under_way <= MOST_AT_ONCE else _TOO_MANY
             if problem is None:
                 await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
@@ -75,6 +78,8 @@ class Edge:
             problem = unforeseen(error)
             if started:
                 raise
+        finally:
+            self._under_way -= 1
         if problem is not None:
             await answer(Request(scope, receive), problem)(scope, receive, send_with_headers)
 
@@ -86,6 +91,9 @@ class Edge:
             headers["Connection"] = "close"
 
 
+_TOO_MANY: Final = Problem(503, "Too many ask at this moment. Try again in a few seconds.", retry_after=5)
+
+
 def _fault(scope: Scope) -> Problem | None:
     headers = Headers(scope=scope)
     length = headers.get("content-length")
@@ -93,6 +101,7 @@ def _fault(scope: Scope) -> Problem | None:
         return Problem(400, "A request says its length once: send Content-Length or Transfer-Encoding, not both.")
     if length is not None and length.isdecimal() and int(length) > LARGEST_BODY:
         return Problem(413, "A request has 1 MiB at most. Send less at once.")
-    if sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["query_string"]) > LARGEST_HEADERS:
+    lines = sum(len(name) + len(value) + 4 for name, value in scope["headers"])  # with colon, space and line end
+    if lines + len(scope["raw_path"]) + len(scope["query_string"]) > LARGEST_HEADERS:
         return Problem(431, "Headers and address have 64 KiB at most. Remove what is not needed.")
     return None

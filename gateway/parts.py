@@ -96,28 +96,11 @@ def run_worker(house: House, stop: threading.Event, progress: Progress) -> None:
 
 def run_dashboard(house: House, stop: threading.Event, progress: Progress) -> None:
     """Answer HTTP."""
-    import uvicorn
-
     from dashboard.app import make_app
+    from dashboard.connections import make_server
 
     settings = house.settings.dashboard
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_app(settings, house.database, house.archive, house.clock),
-            host=settings.host,
-            port=settings.port,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=settings.behind_proxy,
-            forwarded_allow_ips="127.0.0.1" if settings.behind_proxy else None,
-            timeout_graceful_shutdown=5,
-            limit_concurrency=64,
-        )
-    )
+    server = make_server(make_app(settings, house.database, house.archive, house.clock), settings)
     thread = threading.Thread(target=_serve, args=(server, settings.port), name="http", daemon=True)
     thread.start()
     pulse = _Pulse(house, "dashboard")
