@@ -4,6 +4,7 @@ They look like a 45 degree photograph centred on the macula, show nobody's eye a
 may not. Nothing here claims that a network sees in them what it sees in a real eye.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -118,16 +119,22 @@ def _vessels(
     size = len(picture)
     veins = phantom_vessels.plane([vessel for vessel in tree if not vessel.artery], size, radius)
     arteries = phantom_vessels.plane([vessel for vessel in tree if vessel.artery], size, radius)
-    picture *= 1 - veins[..., np.newaxis] * np.array((0.09, 0.25, 0.10), np.float32)
-    picture *= 1 - arteries[..., np.newaxis] * np.array((0.04, 0.17, 0.06), np.float32)
+    thick = [replace(vessel, widths=0.3 * vessel.widths) for vessel in tree if vessel.widths[0] > 0.012]
+    shine = phantom_vessels.plane(thick, size, radius)  # the light reflex along the middle of a large vessel
+    picture *= 1 - veins[..., np.newaxis] * np.array((0.12, 0.34, 0.14), np.float32)
+    picture *= 1 - arteries[..., np.newaxis] * np.array((0.05, 0.22, 0.08), np.float32)
+    picture *= 1 + shine[..., np.newaxis] * np.array((0.06, 0.16, 0.08), np.float32)
 
 
 def _lesions(rng: np.random.Generator, picture: Plane, lesions: Lesions, radius: float) -> None:
     painter = Painter(rng, len(picture), radius)
-    _paint(picture, 0.85 * painter.soft_exudates(lesions.soft_exudates), (238, 212, 168))
-    _paint(picture, 0.7 * painter.haemorrhages(lesions.haemorrhages), (112, 26, 18))
-    _paint(picture, 0.7 * painter.microaneurysms(lesions.microaneurysms), (126, 28, 20))
-    _paint(picture, 0.8 * painter.hard_exudates(lesions.hard_exudates), (250, 228, 128))
+    _paint(picture, 0.4 * painter.scars(lesions.scars), (226, 196, 140))
+    _paint(picture, 0.8 * painter.soft_exudates(lesions.soft_exudates), (238, 212, 168))
+    _paint(picture, 0.45 * painter.haemorrhages(lesions.haemorrhages), (118, 22, 14))
+    _paint(picture, 0.5 * painter.microaneurysms(lesions.microaneurysms), (130, 26, 18))
+    _paint(picture, 0.85 * painter.hard_exudates(lesions.hard_exudates), (255, 232, 120))
+    _paint(picture, 0.6 * painter.strands(lesions.strands), (222, 204, 172))
+    _paint(picture, 0.7 * painter.boats(lesions.boats), (122, 18, 10))
 
 
 def _macula(rng: np.random.Generator, picture: Plane, x: Plane, y: Plane) -> None:

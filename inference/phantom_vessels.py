@@ -51,7 +51,8 @@ def _arcade(rng: np.random.Generator, up: int, *, artery: bool) -> Vessel:
     wiggle = sum(
         rng.uniform(0.004, 0.012) * np.sin(run * frequency + rng.uniform(0, 2 * np.pi)) for frequency in (9, 17, 29)
     )
-    points = np.stack((OPTIC_DISC[0] - run, OPTIC_DISC[1] + up * (bow + wiggle * np.minimum(run * 6, 1))), axis=1)
+    start = OPTIC_DISC[0] + (0.022 if artery else -0.018)  # side by side, where they leave the disc
+    points = np.stack((start - run, OPTIC_DISC[1] + up * (bow + wiggle * np.minimum(run * 6, 1))), axis=1)
     widths = (0.019 if artery else 0.026) * (1 - 0.62 * run / run[-1])
     return Vessel(points, widths, artery)
 
