@@ -1,6 +1,6 @@
 # RetinaGate. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint types training lock bench clean
+.PHONY: help install up demo test lint types training lock bench clean
 BIN := .venv/bin
 
 help:  ## Say what there is
@@ -11,6 +11,9 @@ install:  ## Make .venv and install the service into it
 
 up: install  ## Run the whole service here, in the foreground, on 127.0.0.1
 	@exec $(BIN)/retinagate up
+
+demo: install  ## Send synthetic eyes through the real route; runs the service where none runs
+	@exec $(BIN)/retinagate demo
 
 test:  ## Run every test that can run here; says what could not, and what installs it
 	@scripts/peers.sh

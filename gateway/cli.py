@@ -169,6 +169,15 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @main.command()
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Send synthetic patients through the real route; where no service runs here, run one and stay."""
+    from gateway.demo import run
+
+    _leave(run(_settings(ctx)))
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a step.")
 @click.pass_context
 def selftest(ctx: click.Context, *, as_json: bool) -> None:

@@ -19,7 +19,12 @@ def red(text: str) -> str:
     return _styled(text, "red")
 
 
-def _styled(text: str, colour: str) -> str:
+def bold(text: str) -> str:
+    """Return a text in bold, where standard output takes it."""
+    return _styled(text, None)
+
+
+def _styled(text: str, colour: str | None) -> str:
     plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
     return text if plain else click.style(text, fg=colour, bold=True)
 
