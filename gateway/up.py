@@ -14,7 +14,7 @@ from importlib.metadata import version
 
 from sqlalchemy import func, select
 
-from casebook import people, telemetry
+from casebook import audit, people, telemetry
 from casebook.errors import Misconfigured
 from casebook.models import Role, User
 from casebook.settings import Settings
@@ -145,8 +145,9 @@ def _first_admin(house: House) -> str | None:
     with house.database.transaction() as t:
         if t.scalar(select(func.count()).select_from(User)):
             return None
-        password = _eight_words()
-        people.add_user(t, "admin", Role.ADMIN, password, house.clock.now(), must_change=True)
+        password, now = _eight_words(), house.clock.now()
+        added = people.add_user(t, "admin", Role.ADMIN, password, now, must_change=True)
+        audit.append(t, now, actor="first start", action="user.add", detail=f"user {added.id} as {added.role}")
         return password
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from casebook.database import Database
+from casebook.models import AuditRow, User
+
 COMMAND = str(Path(sys.executable).with_name("retinagate"))
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -100,6 +103,32 @@ def test_a_user_needs_a_long_password_and_a_free_name(run: Run) -> None:
     long = "correct horse battery\n"
     assert run("user", "add", "Reader", "--role", "grader", "--password-stdin", stdin=long).returncode == 0
     assert run("user", "add", "READER", "--role", "viewer", "--password-stdin", stdin=long).returncode == 1
+
+
+def test_security_S1_a_user_who_is_locked_out_gets_another_password_role_or_no_way_in(run: Run, tmp_path: Path) -> None:
+    run("migrate")
+    password = "correct horse battery\n"
+    unknown = run("user", "password", "Reader", "--password-stdin", stdin=password)
+    assert (unknown.returncode, "retinagate user add" in unknown.stderr) == (1, True)
+    run("user", "add", "Reader", "--role", "grader", "--password-stdin", stdin=password)
+    common = run("user", "password", "reader", "--password-stdin", stdin="password1234\n")
+    assert (common.returncode, "somebody would try" in common.stderr) == (1, True)
+    for command in (
+        ["user", "disable", "Reader"], ["user", "password", "READER", "--password-stdin"], ["user", "role", "reader", "viewer"],
+    ):  # fmt: skip
+        done = run(*command, stdin="another horse entirely\n")
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert "another horse" not in done.stderr
+    database = Database(f"sqlite:///{tmp_path / 'home' / 'casebook.sqlite3'}")
+    with database.reading() as t:
+        user = t.query(User).one()
+        assert (user.role, user.disabled_at, user.must_change) == ("viewer", None, False)
+        acts = [(row.action, row.detail) for row in t.query(AuditRow).order_by(AuditRow.seq)]
+    database.close()
+    assert acts == [
+        ("user.add", "user 1 as grader"), ("user.disable", "user 1"), ("user.password", "user 1"),
+        ("user.role", "user 1 as viewer"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["regrade", "resend"])
