@@ -63,8 +63,8 @@ def parse(pdu: bytes) -> AssociationRequest:
     """Read a complete A-ASSOCIATE-RQ PDU, its header included.
 
     Raises:
-        BadInput: lengths do not add up, the presentation contexts are none, even or doubled, or the maximum length
-            is not said once.
+        BadInput: lengths do not add up, the presentation contexts are none, even, doubled or without a syntax, or the
+            maximum length is not said once.
     """
     if len(pdu) < _FIXED:
         raise BadInput("The association request is too short.")
@@ -131,9 +131,12 @@ def _items(view: memoryview) -> list[tuple[int, memoryview]]:
 def _context(value: memoryview) -> tuple[int, str]:
     if len(value) < 4:
         raise BadInput("A presentation context is cut.")
-    abstract = [_uid(inner) for kind, inner in _items(value[4:]) if kind == 0x30]
+    items = _items(value[4:])
+    abstract = [_uid(inner) for kind, inner in items if kind == 0x30]
     if len(abstract) != 1:
         raise BadInput("A presentation context has no abstract syntax.")
+    if not any(kind == 0x40 for kind, _ in items):
+        raise BadInput("A presentation context has no transfer syntax.")
     return value[0], abstract[0]
 
 

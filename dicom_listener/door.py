@@ -52,7 +52,7 @@ class _SentAway(Exception):
 
 
 class _NoHandshake(Exception):
-    """The peer speaks no TLS that we take; OpenSSL has said so to it."""
+    """The peer speaks no TLS that we take, or none in time."""
 
 
 class Door(ThreadedAssociationServer):
@@ -76,7 +76,7 @@ class Door(ThreadedAssociationServer):
         OSError: the address cannot be listened at.
     """
 
-    request_queue_size = 128
+    request_queue_size = 512  # a connection that finds it full comes back after a second (128 let that happen)
     daemon_threads = True
 
     def __init__(  # noqa: PLR0913 - it ties the parts together, once
@@ -176,6 +176,8 @@ class Door(ThreadedAssociationServer):
         try:
             connection.do_handshake()
         except OSError as error:
+            if isinstance(error, ssl.SSLError):  # OpenSSL has sent an alert
+                self._let_read(connection)
             raise _NoHandshake from error
 
     def _hear(self, connection: socket.socket, host: str, left: Left) -> bytes:
@@ -227,10 +229,16 @@ class Door(ThreadedAssociationServer):
         return _SentAway(reason.pdu)
 
     def _say(self, connection: socket.socket, pdu: bytes) -> None:
-        """Send a last PDU and wait a moment for the peer to read it: closing at once can destroy it on the way."""
+        """Send a last PDU."""
         with contextlib.suppress(OSError):
             connection.settimeout(_FAREWELL_SECONDS)
             connection.sendall(pdu)
+            self._let_read(connection)
+
+    def _let_read(self, connection: socket.socket) -> None:
+        """Wait a moment for the peer to read the last that was sent: closing at once can destroy it on the way."""
+        with contextlib.suppress(OSError):
+            connection.settimeout(_FAREWELL_SECONDS)
             connection.shutdown(socket.SHUT_WR)
             deadline = self.clock.monotonic() + _FAREWELL_SECONDS
             while self.clock.monotonic() < deadline and connection.recv(4096):

@@ -28,6 +28,7 @@ from dicom_listener.contexts import DEFLATED
 from dicom_listener.in_flight import InFlight
 from dicom_listener.keeper import Announced
 from dicom_listener.limits import Limits
+from dicom_listener.seldom import Seldom
 from dicom_listener.spool import Spool
 from dicom_listener.statuses import STORED, Answer, NotAsAnnounced, Status, answer_to
 from dicom_listener.values import is_uid
@@ -73,6 +74,7 @@ class Receiver:
         self._callers = callers
         self._ring = ring
         self._limits = limits
+        self._seldom = Seldom(clock)
         self.in_flight = InFlight()
 
     def open(self, announced: Announced) -> Spool:
@@ -126,7 +128,7 @@ class Receiver:
             answer = STORED
         except BaseException as error:  # noqa: BLE001 - the border of C-STORE: whatever happens has a status
             answer = answer_to(error)
-            _report(answer, error)
+            self._report(answer, error, offer.host)
         finally:
             if offer.spool is not None:
                 self.abandon(offer.spool)
@@ -141,6 +143,19 @@ class Receiver:
         if arrived is not None:
             telemetry.OBJECTS.labels(kind=arrived.value).inc()
         return answer
+
+    def _report(self, answer: Answer, error: BaseException, host: str) -> None:
+        """Log a refusal, once a minute for each kind and address."""
+        if count := self._seldom.due((answer.status, type(error), host)):
+            is_bug = answer.status is Status.PROCESSING_FAILURE
+            log.log(
+                logging.ERROR if is_bug else logging.WARNING,
+                "object refused",
+                extra={
+                    "status": f"{answer.status:04X}", "error": type(error).__name__, "address": host, "count": count,
+                },
+                exc_info=error if is_bug else None,
+            )  # fmt: skip
 
     def _tell(self) -> None:
         try:
@@ -213,13 +228,3 @@ def _head(announced: Announced) -> bytes:
         implementation_version=IMPLEMENTATION_VERSION,
     )
     return _PREAMBLE + encode_file_meta(meta)
-
-
-def _report(answer: Answer, error: BaseException) -> None:
-    level = logging.ERROR if answer.status is Status.PROCESSING_FAILURE else logging.WARNING
-    log.log(
-        level,
-        "object refused",
-        extra={"status": f"{answer.status:04X}", "error": type(error).__name__},
-        exc_info=error if level == logging.ERROR else None,
-    )

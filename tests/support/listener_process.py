@@ -1,6 +1,6 @@
 """A listener in a process of its own, so that a test can kill it, limit it and look at its memory.
 
-``python listener_process.py HOME [--arm POINT] [--file-size BYTES]`` prints its port and listens until it is killed.
+``python listener_process.py HOME [--arm POINT] [--file-size BYTES] [--tls CERTIFICATE KEY]`` prints its port and listens until it is killed.
 """
 
 import argparse
@@ -11,8 +11,17 @@ import sys
 import threading
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Holding(NamedTuple):
+    """What a process holds of the machine."""
+
+    threads: int
+    descriptors: int
+    memory_kib: int
 
 
 class ListenerProcess:
@@ -52,8 +61,16 @@ class ListenerProcess:
 
     def peak_memory_kib(self) -> int:
         """The most memory it ever held."""
+        return self._status("VmHWM")
+
+    def holds(self) -> "Holding":
+        """What it holds now."""
+        descriptors = len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+        return Holding(self._status("Threads"), descriptors, self._status("VmRSS"))
+
+    def _status(self, key: str) -> int:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0])
+        return int(status.split(f"{key}:")[1].split()[0])
 
 
 def main() -> None:
@@ -63,17 +80,20 @@ def main() -> None:
     from casebook.database import Database
     from casebook.settings import Listener
     from dicom_listener.server import make_server
+    from dicom_listener.tls import server_context
 
     parser = argparse.ArgumentParser()
     parser.add_argument("home", type=Path)
     parser.add_argument("--arm")
     parser.add_argument("--file-size", type=int)
+    parser.add_argument("--tls", type=Path, nargs=2)
     asked = parser.parse_args()
     database = Database(f"sqlite:///{asked.home / 'casebook.sqlite3'}")
     database.create_schema()
     archive = Archive(asked.home / "archive", reserve_mb=0)
     archive.prepare("test", is_new=not archive.root.exists())
-    listener = make_server(Listener().model_copy(update={"port": 0}), database, archive)
+    tls = server_context(*asked.tls) if asked.tls else None
+    listener = make_server(Listener().model_copy(update={"port": 0}), database, archive, tls=tls)
     listener.start()
     if asked.arm:
         failpoints.arm(asked.arm)

@@ -1,5 +1,6 @@
 """A listener of the tests' own: on a free port, with limits a test can wait for, and a look at what it fills."""
 
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -73,13 +74,14 @@ def new_archive(root: Path, reserve_mb: int = 0) -> Archive:
 
 def start(
     database: Database, archive: Archive, limits: Limits = PATIENT, clock: Clock = SYSTEM, secret: str | None = None,
-    bounds: dict[str, Any] | None = None, **settings: Any,
+    bounds: dict[str, Any] | None = None, tls: ssl.SSLContext | None = None, **settings: Any,
 ) -> Place:  # fmt: skip
     """Start a listener; ``settings`` are its section, ``bounds`` single limits."""
     rings: list[JobKind] = []
     section = Settings(**settings).model_copy(update={"port": 0})
     listener = make_server(
-        section, database, archive, clock, rings.append, replace(limits, **bounds or {}), self_test_secret=secret
-    )
+        section, database, archive, clock, rings.append, replace(limits, **bounds or {}),
+        self_test_secret=secret, tls=tls,
+    )  # fmt: skip
     listener.start()
     return Place(listener, database, archive, rings)

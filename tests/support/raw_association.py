@@ -4,6 +4,7 @@ It knows no library, so nothing corrects what a test gets wrong on purpose.
 """
 
 import socket
+import ssl
 import struct
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -116,9 +117,21 @@ def data_set(
 class RawAssociation:
     """A connection to a listener; used as a context manager it closes at the end."""
 
-    def __init__(self, address: tuple[str, int], source: str = "127.0.0.1", timeout: float = 20.0) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        source: str = "127.0.0.1",
+        timeout: float = 20.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.socket = socket.create_connection(address, timeout=timeout, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            try:
+                self.socket = tls.wrap_socket(self.socket, server_hostname=address[0])
+            except BaseException:
+                self.socket.close()
+                raise
 
     def __enter__(self) -> "RawAssociation":
         return self

@@ -1,12 +1,15 @@
 """A connection says who it is in time, or goes; until then it costs nobody anything (security S2, N1-N18)."""
 
+import logging
+import threading
 from collections.abc import Callable
 
 import pytest
 import raw_association as raw
 from listening import SHORT, Place, until
-from raw_association import RawAssociation, association_request, pdu
+from raw_association import RawAssociation, association_request, item, pdu
 
+from casebook import telemetry
 from casebook.archive import Archive
 
 ABORT_UNEXPECTED = (raw.ABORT, bytes([0, 0, 2, 2]))
@@ -81,6 +84,75 @@ def test_security_N7_silent_connections_do_not_keep_a_camera_out(listen: Callabl
             peer.close()
 
 
+@pytest.mark.parametrize("stays", [False, True], ids=["closed at once", "left"])
+def test_security_N8_many_short_connections_make_few_log_lines(
+    place: Place, caplog: pytest.LogCaptureFixture, stays: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    before = _ended()
+    peers = []
+    for _ in range(100):
+        peers.append(RawAssociation(place.address))
+        if not stays:
+            peers[-1].close()
+    expected = 100 - (SHORT.waiting_per_host if stays else 0)
+    assert until(lambda: _ended() - before == expected)
+    assert 1 <= len([record for record in caplog.records if record.name == "dicom_listener.outcomes"]) <= 2
+    with RawAssociation(place.address) as camera:
+        camera.associate()
+        assert camera.echo() == 0
+    for peer in peers:
+        peer.close()
+
+
+def _ended() -> float:
+    return sum(outcomes(caller="other", outcome=outcome) for outcome in ("gone", "evicted"))
+
+
+def outcomes(**labels: str) -> float:
+    return telemetry.REGISTRY.get_sample_value("retinagate_associations_total", labels) or 0.0
+
+
+def test_a_thread_that_cannot_start_costs_one_connection_and_nothing_else(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = outcomes(caller="other", outcome="broken")
+
+    def full(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", full)
+        with RawAssociation(place.address) as peer:
+            assert peer.is_closed()
+    assert outcomes(caller="other", outcome="broken") == before + 1
+    assert capfd.readouterr().err == ""
+    with RawAssociation(place.address) as camera:
+        camera.associate()
+        assert camera.echo() == 0
+
+
+def test_ux_O3_O4_associations_are_counted_by_configured_name(listen: Callable[..., Place]) -> None:
+    place = listen(allowed_callers=[{"ae_title": "CAMERA", "host": "127.0.0.1"}])
+    labels = [
+        ("CAMERA", "accepted"),
+        ("self-test", "accepted"),
+        ("CAMERA", "called_wrong"),
+        ("other", "caller_unknown"),
+    ]
+    before = [outcomes(caller=caller, outcome=outcome) for caller, outcome in labels]
+    with RawAssociation(place.address) as camera, RawAssociation(place.address) as self_test:
+        camera.associate()
+        self_test.associate(calling=b"RG_SELFTEST")
+        assert telemetry.REGISTRY.get_sample_value("retinagate_associations_open") == 2
+    for request_ in ({"called": b"WRONG"}, {"calling": b"STRANGER"}):
+        with RawAssociation(place.address) as peer:
+            peer.associate(**request_)
+    after = [outcomes(caller=caller, outcome=outcome) for caller, outcome in labels]
+    assert [new - old for new, old in zip(after, before, strict=True)] == [1, 1, 1, 1]
+    assert until(lambda: telemetry.REGISTRY.get_sample_value("retinagate_associations_open") == 0)
+
+
 def _is_open(peer: RawAssociation) -> bool:
     peer.socket.settimeout(0.001)
     try:
@@ -137,6 +209,7 @@ def test_security_N13_the_right_title_from_another_host_is_rejected(listen: Call
         ({"version": 0}, rejected(1, 2, 2)),
         ({"version": 2}, rejected(1, 2, 2)),
         ({"version": 3}, rejected(1, 2, 2)),
+        ({"version": 0xFFFF}, rejected(1, 2, 2)),
         ({"application_context": "1.2.3"}, rejected(1, 1, 2)),
     ],
 )
@@ -152,10 +225,12 @@ def test_security_N15_another_protocol_is_rejected(
     [
         [(2, raw.VERIFICATION, [raw.IMPLICIT])],
         [(1, raw.VERIFICATION, [raw.IMPLICIT]), (1, raw.OPHTHALMIC, [raw.EXPLICIT])],
+        [(number % 256, raw.VERIFICATION, [raw.IMPLICIT]) for number in range(1, 259, 2)],
         [(1, raw.VERIFICATION, [raw.IMPLICIT])] * 5000,
+        [(1, raw.VERIFICATION, [])],
         [],
     ],
-    ids=["even", "twice", "5000", "none"],
+    ids=["even", "twice", "129", "5000", "no transfer syntax", "none"],
 )
 def test_security_N16_wrongly_numbered_contexts_are_aborted(
     place: Place, contexts: list[tuple[int, str, list[str]]]
@@ -163,6 +238,73 @@ def test_security_N16_wrongly_numbered_contexts_are_aborted(
     with RawAssociation(place.address) as peer:
         peer.send(association_request(contexts=contexts))
         assert peer.receive() == ABORT_INVALID
+
+
+def test_security_N16_128_contexts_are_taken(place: Place) -> None:
+    contexts = [(number, raw.VERIFICATION, [raw.IMPLICIT]) for number in range(1, 257, 2)]
+    with RawAssociation(place.address) as peer:
+        answer = peer.associate(*contexts)
+        assert answer is not None
+        assert set(_results(answer[1]).values()) == {(0, raw.IMPLICIT)}
+        assert peer.echo() == 0
+
+
+@pytest.mark.parametrize(
+    ("context", "reason"),
+    [((1, "1.2.3", [raw.IMPLICIT]), 3), ((1, raw.OPHTHALMIC, ["1.2.3"]), 4)],
+    ids=["unknown class", "unknown syntax"],
+)
+def test_security_N16_what_we_do_not_know_is_refused_context_by_context(
+    place: Place, context: tuple[int, str, list[str]], reason: int
+) -> None:
+    with RawAssociation(place.address) as peer:
+        answer = peer.associate(context)
+        assert answer is not None
+        assert (answer[0], _results(answer[1])) == (raw.AC, {1: (reason, "")})
+        assert peer.release() is not None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        association_request(contexts=[(1, "1.2.\xff", [raw.IMPLICIT])]),
+        association_request(contexts=[(1, raw.VERIFICATION, [""])]),
+        pdu(raw.RQ, association_request()[6:] + item(0x99, b"\0" * 4)),
+        pdu(raw.RQ, association_request()[6:] + item(0x50, item(0x58, b"\x09\0\0\x01a\0\0"))),
+        pdu(raw.RQ, association_request()[6:] + item(0x50, item(0x54, b"\0"))),
+    ],
+    ids=["no UID", "empty syntax", "unknown item", "unknown identity", "cut role"],
+)
+def test_a_request_that_the_library_cannot_decode_holds_no_slot(place: Place, request_: bytes) -> None:
+    with RawAssociation(place.address) as peer:
+        peer.send(request_)
+        answer = peer.receive()
+        assert answer is None or answer[0] in (raw.ABORT, raw.AC)
+    assert until(lambda: place.listener.associations == 0, seconds=2.0)  # and not for the 10 s of its own timer
+
+
+@pytest.mark.parametrize("length", [1, 6, 7, 1023])
+def test_security_N17_a_peer_that_takes_hardly_anything_is_rejected(place: Place, length: int) -> None:
+    with RawAssociation(place.address) as peer:
+        assert peer.associate(maximum_length=length) == rejected(1, 1, 1)
+
+
+@pytest.mark.parametrize("length", [0, 1024, 16384, 0xFFFFFFFF])
+def test_security_N17_any_other_maximum_length_works(place: Place, length: int) -> None:
+    with RawAssociation(place.address) as peer:
+        answer = peer.associate(maximum_length=length)
+        assert answer is not None
+        assert answer[0] == raw.AC
+        assert peer.echo() == 0
+        assert peer.store() == 0
+
+
+def test_security_N28_an_ordinary_callers_user_identity_is_ignored(place: Place) -> None:
+    with RawAssociation(place.address) as peer:
+        answer = peer.associate(identity=("user", "passcode"))
+        assert answer is not None
+        assert answer[0] == raw.AC
+        assert peer.store() == 0
 
 
 def test_security_N16_only_our_classes_are_accepted(place: Place) -> None:

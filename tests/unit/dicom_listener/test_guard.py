@@ -1,10 +1,17 @@
 """What an associated peer may send, and for how long; whatever it does, others are served and nothing is left behind."""
 
+import contextlib
+import socket
 import struct
+import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import raw_association as raw
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from listening import SHORT, Place, until
 from raw_association import (
     COMMAND,
@@ -19,7 +26,9 @@ from raw_association import (
     pdu,
 )
 
+from casebook.archive import Archive
 from dicom_listener.limits import Limits
+from dicom_listener.wake import LONGEST_SECONDS
 
 ABORT_TOO_SLOW = (raw.ABORT, bytes([0, 0, 2, 0]))
 ABORT_UNKNOWN = (raw.ABORT, bytes([0, 0, 2, 1]))
@@ -180,7 +189,63 @@ def test_security_N25_W7_what_is_sent_ahead_waits_at_the_sender_and_is_answered_
     assert place.parts() == []
 
 
-@pytest.mark.parametrize("ending", ["close", "reset", "abort", "release"])
+def test_security_N25_while_a_message_is_served_nothing_more_is_read(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeping = threading.Event()
+    keep = Archive.keep
+
+    def slow(archive: Archive, *arguments: Any) -> Any:
+        assert keeping.wait(20)
+        return keep(archive, *arguments)
+
+    monkeypatch.setattr(Archive, "keep", slow)
+    sent = 30
+    stream = memoryview(_store_message(raw.data_set(pixels=b"\0" * 1_000_000)) * sent)
+    with RawAssociation(place.address) as peer:
+        peer.associate()
+        peer.socket.settimeout(0.5)
+        taken = 0
+        with pytest.raises(TimeoutError):  # TCP holds the sender back
+            while True:
+                taken += peer.socket.send(stream[taken : taken + 65536])
+        assert taken < len(stream) / 2
+        peer.socket.settimeout(20)
+        keeping.set()
+        rest = threading.Thread(target=peer.socket.sendall, args=(stream[taken:],))
+        rest.start()
+        assert [peer.status() for _ in range(sent)] == [(0x8001, 0)] * sent
+        rest.join()
+
+
+def _store_message(data: bytes) -> bytes:
+    parts = [data[at : at + 16_000] for at in range(0, len(data), 16_000)]
+    items = [
+        fragment(3, COMMAND | LAST, STORE),
+        *(fragment(3, LAST if part is parts[-1] else 0, part) for part in parts),
+    ]
+    return b"".join(pdu(P_DATA, one) for one in items)
+
+
+def test_security_N26_a_peer_that_does_not_read_its_answers_is_closed(listen: Callable[..., Place]) -> None:
+    place = listen(bounds={"send_seconds": 0.5})
+    # Else the kernel takes some ten thousand answers before a send waits.
+    place.listener._door.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    with RawAssociation(place.address) as peer:
+        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        peer.associate()
+        echoes = pdu(P_DATA, fragment(1, COMMAND | LAST, c_echo())) * 1000
+        peer.socket.settimeout(10)
+        with pytest.raises(ConnectionError):
+            while True:
+                peer.send(echoes)
+        assert until(lambda: place.listener.associations == 0)
+    with RawAssociation(place.address) as camera:
+        camera.associate()
+        assert camera.store() == 0
+
+
+@pytest.mark.parametrize("ending", ["close", "half-close", "reset", "abort", "release"])
 @pytest.mark.parametrize("sent", [0, 1, 2], ids=["after the command", "within the object", "before the last byte"])
 def test_security_N27_a_peer_that_leaves_half_way_leaves_nothing(place: Place, ending: str, sent: int) -> None:
     data = raw.data_set(pixels=b"\0" * 50_000)
@@ -196,11 +261,53 @@ def test_security_N27_a_peer_that_leaves_half_way_leaves_nothing(place: Place, e
             peer.send(pdu(raw.ABORT, b"\0" * 4))
         elif ending == "release":
             peer.send(pdu(raw.RELEASE_RQ, b"\0" * 4))
+        elif ending == "half-close":
+            peer.socket.shutdown(socket.SHUT_WR)
+            assert peer.is_closed()
         elif ending == "reset":
-            peer.socket.setsockopt(raw.socket.SOL_SOCKET, raw.socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert until(lambda: place.listener.associations == 0)
     assert place.parts() == []
     assert place.counts() == (0, 0)
+
+
+@pytest.mark.parametrize("ending", ["close", "half-close", "reset", "abort"])
+@pytest.mark.parametrize("stage", ["connected", "half a request", "requested", "associated"])
+def test_security_N27_a_peer_may_leave_at_every_stage(place: Place, ending: str, stage: str) -> None:
+    with RawAssociation(place.address) as peer:
+        if stage == "half a request":
+            peer.send(raw.association_request()[:50])
+        elif stage == "requested":
+            peer.send(raw.association_request())
+        elif stage == "associated":
+            peer.associate()
+        if ending == "abort":
+            peer.send(pdu(raw.ABORT, b"\0" * 4))
+        elif ending == "half-close":
+            peer.socket.shutdown(socket.SHUT_WR)
+        elif ending == "reset":
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert until(lambda: place.listener.associations == 0)
+    with RawAssociation(place.address) as other:
+        other.associate()
+        assert other.echo() == 0
+
+
+@pytest.mark.parametrize("ending", ["close", "half-close", "reset", "abort", "release"])
+def test_security_N27_what_is_committed_stays_when_the_peer_leaves_before_its_answer(place: Place, ending: str) -> None:
+    with RawAssociation(place.address) as peer:
+        peer.associate()
+        peer.message(3, STORE, raw.data_set())
+        if ending in ("abort", "release"):
+            peer.send(pdu(raw.ABORT if ending == "abort" else raw.RELEASE_RQ, b"\0" * 4))
+        elif ending == "half-close":
+            peer.socket.shutdown(socket.SHUT_WR)
+        elif ending == "reset":
+            assert until(lambda: bool(place.rings))  # a reset may destroy what was not read yet
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert until(lambda: place.listener.associations == 0)
+    assert place.counts() == (1, 1)
+    assert place.parts() == []
 
 
 @pytest.mark.parametrize(
@@ -211,9 +318,10 @@ def test_security_N27_a_peer_that_leaves_half_way_leaves_nothing(place: Place, e
         pdu(raw.AC, b"\0" * 70),
         pdu(raw.RJ, b"\0" * 4),
         pdu(P_DATA, fragment(3, 3, raw.command(raw.N_EVENT_REPORT_RQ, e0002=VERIFICATION, e0110=1, e0800=0x0101,
-                                               e1000="1.2.3", e1002=1))) * 50,
+                                               e1000="1.2.3", e1002=1))) * 1000,
+        pdu(raw.ABORT, b"\0" * 4),
     ],
-    ids=["release answer", "second request", "acceptance", "rejection", "event reports"],
+    ids=["release answer", "second request", "acceptance", "rejection", "event reports", "abort"],
 )  # fmt: skip
 def test_security_N27_N28_what_nobody_asked_for_ends_the_association(place: Place, unasked: bytes) -> None:
     with RawAssociation(place.address) as peer:
@@ -222,17 +330,60 @@ def test_security_N27_N28_what_nobody_asked_for_ends_the_association(place: Plac
         assert_aborted_and_clean(place, peer)
 
 
-def test_security_N28_a_service_we_do_not_offer_is_unrecognised_once_and_then_aborted(place: Place) -> None:
-    find = raw.command(raw.C_FIND_RQ, e0002=OPHTHALMIC, e0110=7, e0700=0, e0800=1)
+def test_security_W18_a_thousand_event_reports_start_no_thread(place: Place) -> None:
+    report = raw.command(raw.N_EVENT_REPORT_RQ, e0002=VERIFICATION, e0110=1, e0800=0x0101, e1000="1.2.3", e1002=1)
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def counted(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        start(thread)
+
+    with pytest.MonkeyPatch.context() as patch, RawAssociation(place.address) as peer:
+        peer.associate()
+        patch.setattr(threading.Thread, "start", counted)
+        with contextlib.suppress(ConnectionError):  # the first ends the association
+            peer.send(pdu(P_DATA, fragment(1, COMMAND | LAST, report)) * 1000)
+        assert until(lambda: place.listener.associations == 0)
+    assert started == []
+
+
+def test_security_W18_the_wall_clock_ends_no_association(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     with RawAssociation(place.address) as peer:
         peer.associate()
-        peer.message(3, find, b"\0" * 8)
-        assert peer.status() == (0x8020, 0x0211)
+        far = time.time() + 1e6
+        monkeypatch.setattr(time, "time", lambda: far)
+        for _ in range(3):
+            assert peer.echo() == 0
+            with pytest.raises(TimeoutError):  # long enough for the timers to be looked at
+                peer.socket.settimeout(2 * LONGEST_SECONDS)
+                peer.receive()
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (raw.command(raw.C_FIND_RQ, e0002=OPHTHALMIC, e0110=7, e0700=0, e0800=1), 0x8020),
+        (raw.command(0x0021, e0002=OPHTHALMIC, e0110=7, e0600="PACS", e0700=0, e0800=1), 0x8021),
+        (raw.command(0x0010, e0002=OPHTHALMIC, e0110=7, e0700=0, e0800=1), 0x8010),
+        (raw.command(0x0130, e0003=OPHTHALMIC, e0110=7, e0800=1, e1001="1.2.3", e1008=1), 0x8130),
+        (raw.command(0x0150, e0003=OPHTHALMIC, e0110=7, e0800=0x0101, e1001="1.2.3"), 0x8150),
+    ],
+    ids=["C-FIND", "C-MOVE", "C-GET", "N-ACTION", "N-DELETE"],
+)
+def test_security_N28_a_service_we_do_not_offer_is_unrecognised_once_and_then_aborted(
+    place: Place, request_: bytes, answer: int
+) -> None:
+    data = None if answer == 0x8150 else b"\0" * 8
+    with RawAssociation(place.address) as peer:
+        peer.associate()
+        peer.message(3, request_, data)
+        assert peer.status() == (answer, 0x0211)
         assert peer.store() == 0
-        peer.message(3, find, b"\0" * 8)
-        answer = peer.receive()
-        assert answer is not None
-        assert answer[0] == raw.ABORT
+        peer.message(3, request_, data)
+        aborted = peer.receive()
+        assert aborted is not None
+        assert aborted[0] == raw.ABORT
 
 
 def test_security_N28_answers_that_nobody_waits_for_and_cancellations_are_ignored(place: Place) -> None:
@@ -269,6 +420,38 @@ def test_security_W10_W11_a_command_that_does_not_fit_its_context_is_never_succe
         assert peer.store() == 0  # the association goes on
     assert place.counts() == (1, 1)
     assert place.parts() == []
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(
+                lambda identifier, control, data: pdu(P_DATA, fragment(identifier, control, data)),
+                st.sampled_from([0, 1, 3, 5]),
+                st.sampled_from([0, COMMAND, LAST, COMMAND | LAST, 0xFF]),
+                st.one_of(
+                    st.binary(max_size=60),
+                    st.sampled_from([STORE, c_echo(), raw.data_set(), raw.command(raw.C_FIND_RQ), raw.command(0x8001)]),
+                ),
+            ),
+            st.builds(pdu, st.integers(0, 9), st.binary(max_size=80)),
+            st.binary(max_size=30),
+        ),
+        max_size=8,
+    )
+)
+def test_no_pdus_harm_the_listener(crowded: Place, sent: list[bytes]) -> None:
+    with RawAssociation(crowded.address) as peer:
+        peer.associate()
+        with contextlib.suppress(ConnectionError):
+            for one in sent:
+                peer.send(one)
+    with RawAssociation(crowded.address) as camera:
+        camera.associate()
+        assert camera.echo() == 0
+    assert until(lambda: crowded.listener.associations == 0)
+    assert crowded.parts() == []
 
 
 def test_security_W3_peers_stuck_in_a_pdu_do_not_keep_a_camera_out(listen: Callable[..., Place]) -> None:

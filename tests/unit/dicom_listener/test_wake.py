@@ -1,5 +1,6 @@
 """An idle association sleeps, and still answers at once."""
 
+import fcntl
 import gc
 import socket
 import threading
@@ -13,6 +14,7 @@ from raw_association import RawAssociation
 
 from dicom_listener.guard import GuardedAssociation
 from dicom_listener.wake import LONGEST_SECONDS, Checkpoint, TellingQueue, Wake
+from dicom_listener.wire import readable
 
 
 @pytest.fixture
@@ -44,6 +46,15 @@ def test_a_wait_ends_when_the_connection_can_be_read(wake: Wake) -> None:
 
 def test_a_wait_is_never_longer_than_the_timers_allow(wake: Wake) -> None:
     assert _seconds(wake, None, 60) < 2 * LONGEST_SECONDS
+
+
+def test_descriptors_above_a_thousand_are_waited_for(wake: Wake) -> None:
+    one, other = socket.socketpair()
+    with one, other, socket.socket(fileno=fcntl.fcntl(one.fileno(), fcntl.F_DUPFD, 1500)) as high:
+        assert readable([high], 0) == []
+        other.send(b"x")
+        assert readable([high], 0) == [high]
+        assert _seconds(wake, high, 5) < LONGEST_SECONDS / 2
 
 
 def test_a_closed_connection_or_wake_does_no_harm(wake: Wake) -> None:
