@@ -53,7 +53,7 @@ def until_closed(peer: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def serving(app: FastAPI, limits: Limits) -> Iterator[ServedAt]:
+def serving(app: FastAPI, limits: Limits, *, behind_proxy: bool = False) -> Iterator[ServedAt]:
     """Serve an application with other limits than production's."""
 
     class Bounded(Connection):
@@ -61,7 +61,7 @@ def serving(app: FastAPI, limits: Limits) -> Iterator[ServedAt]:
 
     Bounded.limits = limits
     port = free_port()
-    server = make_server(app, Dashboard(port=port), Bounded)
+    server = make_server(app, Dashboard(port=port, behind_proxy=behind_proxy), Bounded)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from http_server import ServedAt, serving, until_closed
 from running_service import wait_for
 from starlette.responses import StreamingResponse
@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 from casebook.archive import Archive
 from casebook.database import Database
 from casebook.settings import Dashboard
-from dashboard.access import Permission, needs
+from dashboard.access import Permission, address, needs
 from dashboard.app import make_app
 from dashboard.connections import Connection, Limits
 
@@ -31,6 +31,10 @@ FORM = b"POST /login HTTP/1.1\r\n" + HOST + b"Content-Type: application/x-www-fo
 @pytest.fixture
 def app(database: Database, archive: Archive, clock: Any) -> FastAPI:
     app = make_app(Dashboard(), database, archive, clock)
+
+    @app.get("/address", dependencies=[needs(Permission.PUBLIC)])
+    def whence(request: Request) -> str:
+        return f"{address(request)} {request.url.scheme}"
 
     @app.get("/large", dependencies=[needs(Permission.PUBLIC)])
     def large() -> StreamingResponse:
@@ -183,3 +187,19 @@ def test_H16_chunks_without_end_are_cut(quick: ServedAt, path: bytes) -> None:
     assert sent < 200
     assert answer[:10] in {b"", b"HTTP/1.1 4"}
     assert quick.healthz_seconds() < 1
+
+
+@pytest.mark.parametrize(
+    ("behind_proxy", "seen"),
+    [(False, b'"127.0.0.1 http"'), (True, b'"10.1.2.3 https"')],
+    ids=["alone", "behind a proxy"],
+)
+def test_H14_what_is_forwarded_is_believed_of_the_proxy_alone(app: FastAPI, behind_proxy: bool, seen: bytes) -> None:
+    with serving(app, QUICK, behind_proxy=behind_proxy) as served:
+        answer = served.ask(
+            b"GET /address HTTP/1.1\r\n" + HOST
+            + b"X-Forwarded-For: 192.168.0.1, 10.1.2.3\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\n"
+            + b"Connection: close\r\n\r\n"
+        )  # fmt: skip
+    assert answer.endswith(seen)
+    assert b"evil" not in answer
