@@ -210,6 +210,8 @@ PICTURE_FAILED = (
 )
 NO_PICTURE = "There is no picture to show: the photograph could not be read."
 NO_PICTURE_YET = "The picture appears as soon as the photograph is answered."
+NO_RESULTS_YET = "The results are made as soon as every photograph is answered."
+LOOK_ONLY_RESEND = "A grader can send it again."
 NOT_DELIVERED_NOWHERE = "Everything that was sent has arrived, or is on its way for the first time."
 
 # Who may do what.

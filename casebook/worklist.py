@@ -88,7 +88,7 @@ def tab_page(t: Session, tab: Tab, *, limit: int, after: int | None = None) -> t
     query = _current().where(_belongs(tab)).order_by(*_ORDER).limit(limit + 1)
     place = _place(t, after) if after is not None else None
     if place is not None:
-        query = query.where(tuple_(*_ORDER) > place)
+        query = query.where(tuple_(*_ORDER) > tuple_(*place))
     return _page(t, query, limit)
 
 
@@ -102,8 +102,8 @@ def neighbours(t: Session, tab: Tab, case_id: int) -> tuple[int | None, int | No
     if place is None:
         return None, None
     ids = select(Case.id).join(Revision).where(Revision.superseded_at.is_(None), _belongs(tab)).limit(1)
-    before = ids.where(tuple_(*_ORDER) < place).order_by(*(column.desc() for column in _ORDER))
-    return t.scalar(before), t.scalar(ids.where(tuple_(*_ORDER) > place).order_by(*_ORDER))
+    before = ids.where(tuple_(*_ORDER) < tuple_(*place)).order_by(*(column.desc() for column in _ORDER))
+    return t.scalar(before), t.scalar(ids.where(tuple_(*_ORDER) > tuple_(*place)).order_by(*_ORDER))
 
 
 def counts(t: Session, now: datetime) -> Counts:

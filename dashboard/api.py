@@ -1,23 +1,21 @@
-"""The read API: cases, their heat-maps and their reports."""
+"""The read API: cases, their pictures, their heat-maps and their reports."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from casebook import cases, words, worklist
+from casebook import cases, pictures, words, worklist
 from casebook.archive import Archive
 from casebook.database import Database
-from casebook.models import File
-from casebook.worklist import CaseView
-from dashboard import viewing
+from casebook.models import File, RenditionKind
 from dashboard.access import Actor, Permission, needs
 from dashboard.problems import Problem
 from dashboard.schemas import CaseOut, CasePage
+from dashboard.viewing import LARGEST_ID, look_at
 
 router = APIRouter(prefix="/api/v1")
 Reader = Annotated[Actor, needs(Permission.VIEW)]
-LARGEST_ID = 2**63 - 1
 
 
 @router.get("/cases")
@@ -39,7 +37,27 @@ def list_cases(
 @router.get("/cases/{case_id}")
 def read_case(request: Request, actor: Reader, case_id: int) -> CaseOut:
     """Return one case."""
-    return CaseOut.of(_view(request, actor, case_id))
+    return CaseOut.of(look_at(request, actor, case_id))
+
+
+@router.get("/cases/{case_id}/photographs/{photograph_id}/{kind}.jpg", response_class=Response)
+def read_picture(
+    request: Request,
+    actor: Reader,
+    case_id: int,
+    photograph_id: int,
+    kind: RenditionKind,
+    frame: Annotated[int, Query(ge=1, le=LARGEST_ID)] = 1,
+) -> Response:
+    """Return our picture of a frame, ``preview`` (1600 pixels at most) or ``full``: JPEG, without a peer's metadata."""
+    database: Database = request.app.state.database
+    view = look_at(request, actor, case_id)
+    ids = [photograph.id for photograph in view.photographs if photograph.id == photograph_id]
+    with database.reading() as t:
+        rendition = pictures.renditions(t, ids).get((photograph_id, frame, kind))
+    if rendition is None:
+        raise Problem(404, words.NOT_HERE)
+    return _file(request, rendition.file, "image/jpeg")
 
 
 @router.get("/cases/{case_id}/photographs/{photograph_id}/heatmap.png", response_class=Response)
@@ -47,7 +65,7 @@ def read_heatmap(
     request: Request, actor: Reader, case_id: int, photograph_id: int, frame: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
     """Return the heat-map layer of a photograph: PNG, RGBA, strength as alpha; of several frames the worst one's."""
-    view = _view(request, actor, case_id)
+    view = look_at(request, actor, case_id)
     gradings = view.gradings.get(photograph_id, [])
     if frame is not None:
         gradings = [grading for grading in gradings if grading.frame == frame]
@@ -60,23 +78,13 @@ def read_heatmap(
 @router.get("/cases/{case_id}/reports/{sop_instance_uid}.dcm", response_class=Response)
 def read_report(request: Request, actor: Reader, case_id: int, sop_instance_uid: str) -> Response:
     """Return an object we made, as it is sent."""
-    for report in _view(request, actor, case_id).reports:
+    for report in look_at(request, actor, case_id).reports:
         if report.sop_instance_uid == sop_instance_uid:
             answer = _file(request, report.file, "application/dicom")
             name = f"retinagate-case-{case_id}-{report.product}-{report.id}.dcm"
             answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
             return answer
     raise Problem(404, "There is no such report in this case.")
-
-
-def _view(request: Request, actor: Actor, case_id: int) -> CaseView:
-    database: Database = request.app.state.database
-    with database.reading() as t:
-        view = worklist.one(t, case_id) if 0 < case_id <= LARGEST_ID else None
-    if view is None:
-        raise Problem(404, words.NOT_HERE)
-    viewing.note(request, actor, case_id)
-    return view
 
 
 def _file(request: Request, file: File, media_type: str) -> Response:

@@ -12,7 +12,7 @@ from casebook.database import Database
 from casebook.passwords import Passwords
 from casebook.settings import Dashboard, Destination, Listener
 from casebook.sign_in import Desk
-from dashboard import access, api, case, health, login, problems, static_files, worklist
+from dashboard import access, api, case, health, live, login, problems, static_files, worklist
 from dashboard.cookies import Cookies
 from dashboard.edge import LARGEST_BODY, Edge
 from dashboard.exposure import is_loopback, refuse_exposed
@@ -21,7 +21,7 @@ from dashboard.rates import Rates
 from dashboard.viewing import Viewings
 
 ROUTERS: tuple[APIRouter, ...] = (
-    health.router, login.router, worklist.router, case.router, api.router, static_files.router,
+    health.router, login.router, worklist.router, case.router, live.router, api.router, static_files.router,
 )  # fmt: skip
 
 
@@ -59,6 +59,7 @@ def make_app(
     app.state.destinations = tuple(destinations)
     app.state.cookies = Cookies(over_tls=settings.behind_proxy)
     app.state.desk = Desk(database, passwords or Passwords(), clock)
+    app.state.live = live.Live(database, clock)
     app.state.viewings = Viewings(database, clock)
     app.state.rates = Rates(clock)
     app.state.readiness = health.Readiness(database, archive, clock)

@@ -5,11 +5,14 @@ from typing import Final
 
 from fastapi import Request
 
-from casebook import audit
+from casebook import audit, words, worklist
 from casebook.clock import Clock
 from casebook.database import Database
+from casebook.worklist import CaseView
 from dashboard.access import Actor
+from dashboard.problems import Problem
 
+LARGEST_ID: Final = 2**63 - 1
 ONE_LOOK_SECONDS: Final = 300.0
 _MOST_REMEMBERED: Final = 10_000
 
@@ -57,3 +60,18 @@ def note(request: Request, actor: Actor, case_id: int) -> None:
     """Write that whoever asks looks at a case; every route that shows one calls this once the case is found."""
     viewings: Viewings = request.app.state.viewings
     viewings.note(actor, case_id)
+
+
+def look_at(request: Request, actor: Actor, case_id: int) -> CaseView:
+    """Return a case for whoever asks to look at it, and write that down.
+
+    Raises:
+        Problem: there is no such case.
+    """
+    database: Database = request.app.state.database
+    with database.reading() as t:
+        view = worklist.one(t, case_id) if 0 < case_id <= LARGEST_ID else None
+    if view is None:
+        raise Problem(404, words.NOT_HERE)
+    note(request, actor, case_id)
+    return view

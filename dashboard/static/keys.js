@@ -5,6 +5,7 @@ export function bind(table) {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || dialog?.open) return;
     if (event.target.closest?.("input:not([type=range]), select, textarea, [contenteditable]")) return;
+    if (event.target.type === "range" && event.key.startsWith("Arrow")) return;
     if (event.key === "?") {
       dialog?.showModal();
     } else if (!table[event.key] || table[event.key](event) === false) {

@@ -33,9 +33,13 @@ TABLE = {
     ("POST", "/password"): Permission.SELF,
     ("GET", "/"): Permission.VIEW,
     ("GET", "/worklist/rows"): Permission.VIEW,
+    ("GET", "/live"): Permission.VIEW,
+    ("GET", "/cases/{case_id}"): Permission.VIEW,
+    ("POST", "/cases/{case_id}/resend"): Permission.ACT,
     ("GET", "/static/{version}/{path:path}"): Permission.PUBLIC,
     ("GET", "/api/v1/cases"): Permission.VIEW,
     ("GET", "/api/v1/cases/{case_id}"): Permission.VIEW,
+    ("GET", "/api/v1/cases/{case_id}/photographs/{photograph_id}/{kind}.jpg"): Permission.VIEW,
     ("GET", "/api/v1/cases/{case_id}/photographs/{photograph_id}/heatmap.png"): Permission.VIEW,
     ("GET", "/api/v1/cases/{case_id}/reports/{sop_instance_uid}.dcm"): Permission.VIEW,
 }
@@ -48,7 +52,10 @@ LETS_IN = {
     Permission.SELF: {"viewer", "grader", "senior", "admin"},
 }
 EVERYBODY = ["nobody", *Role, *Scope]
-PARTS = {"{version}": "1", "{path:path}": "x", "{case_id}": "1", "{photograph_id}": "1", "{sop_instance_uid}": "1.2"}
+PARTS = {
+    "{version}": "1", "{path:path}": "x", "{case_id}": "1", "{photograph_id}": "1", "{sop_instance_uid}": "1.2",
+    "{kind}": "preview",
+}  # fmt: skip
 
 
 def _add_acting_route(app: FastAPI) -> None:
@@ -69,6 +76,7 @@ def _add_acting_route(app: FastAPI) -> None:
 def acting_app(app: FastAPI) -> FastAPI:
     """The application with a route that changes something, on a page and in the API."""
     _add_acting_route(app)
+    app.state.live.close()  # an event stream would go on for ever
     return app
 
 
@@ -303,15 +311,15 @@ def test_H6_an_open_page_learns_that_its_session_ended(
     asked: list[tuple[Request, Actor]] = []
     router = APIRouter()
 
-    @router.get("/live")
-    def live(request: Request, actor: Annotated[Actor, needs(Permission.VIEW)]) -> str:
+    @router.get("/page")
+    def page(request: Request, actor: Annotated[Actor, needs(Permission.VIEW)]) -> str:
         asked.append((request, actor))
         return "an event"
 
     app.router.routes.extend(router.routes)
     visitor = signed_in(Role.GRADER)
     headers = add_program(database, clock) if change == "token" else {}
-    assert visitor.get("/live", **headers).status_code == 200
+    assert visitor.get("/page", **headers).status_code == 200
     assert access.still_welcome(*asked[0])
     cookie = visitor.cookies["retinagate"]
     with database.transaction() as t:
