@@ -100,7 +100,15 @@ def run_dashboard(house: House, stop: threading.Event, progress: Progress) -> No
     from dashboard.connections import make_server
 
     settings = house.settings.dashboard
-    server = make_server(make_app(settings, house.database, house.archive, house.clock), settings)
+    app = make_app(
+        settings,
+        house.database,
+        house.archive,
+        house.clock,
+        listener=house.settings.listener,
+        destinations=house.settings.destinations,
+    )
+    server = make_server(app, settings)
     thread = threading.Thread(target=_serve, args=(server, settings.port), name="http", daemon=True)
     thread.start()
     pulse = _Pulse(house, "dashboard")
@@ -114,6 +122,7 @@ def run_dashboard(house: House, stop: threading.Event, progress: Progress) -> No
             if stop.wait(LOOK_EVERY):
                 return
     finally:
+        app.state.live.close()  # an open page's stream would hold up the end
         server.should_exit = True
         thread.join(timeout=10)
 
