@@ -126,21 +126,33 @@ def test_the_list_visits_each_case_once(
     assert [case["study_instance_uid"] for case in one] == ["1.2.3"]
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "99", str(2**63), str(2**70)])
-def test_H3_what_is_not_there_is_404(client: TestClient, token: dict[str, str], number: str) -> None:
-    for path in (f"/api/v1/cases/{number}", f"/api/v1/cases/{number}/photographs/1/heatmap.png"):
+@pytest.mark.parametrize(
+    "number",
+    ["0", "-1", "99", str(2**63), str(2**70), "1e9", "1.0", "%00", "%2e%2e", "1%20", "\u0661", "1;2", "x" * 300],
+)
+def test_H3_what_is_not_there_is_404_in_the_same_words(client: TestClient, token: dict[str, str], number: str) -> None:
+    bodies = set()
+    for path in (
+        f"/api/v1/cases/{number}", "/api/v1/cases/7", f"/api/v1/cases/{number}/photographs/1/heatmap.png",
+        f"/api/v1/cases/7/photographs/{number}/heatmap.png", f"/api/v1/cases/{number}/reports/1.2.dcm",
+    ):  # fmt: skip
         answer = client.get(path, headers=token)
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
+        bodies.add(answer.text)
+    assert len(bodies) == 1
 
 
-def test_H3_a_photograph_of_another_case_is_not_there(
+def test_H3_what_belongs_to_another_case_is_not_there(
     client: TestClient, token: dict[str, str], database: Database, archive: Archive, clock: Any
 ) -> None:
     _graded_case(database, archive, clock, study="1.2.1")
     _graded_case(database, archive, clock, study="1.2.2")
     assert client.get("/api/v1/cases/2/photographs/2/heatmap.png", headers=token).status_code == 200
-    assert client.get("/api/v1/cases/1/photographs/2/heatmap.png", headers=token).status_code == 404
+    foreign = client.get("/api/v1/cases/1/photographs/2/heatmap.png", headers=token)
+    absent = client.get("/api/v1/cases/1/photographs/99/heatmap.png", headers=token)
+    assert foreign.status_code == absent.status_code == 404
+    assert foreign.text == absent.text
 
 
 @pytest.mark.parametrize(
