@@ -81,10 +81,10 @@ def test_security_N17_a_request_that_does_not_say_its_maximum_length_once_is_ref
 
 def test_security_N16_five_thousand_contexts_cost_nothing() -> None:
     many = association_request(contexts=[(1, raw.VERIFICATION, [raw.IMPLICIT])] * 5000)
-    began = time.process_time()
+    began = time.thread_time()
     with pytest.raises(BadInput):
         parse(many)
-    assert time.process_time() - began < 0.05
+    assert time.thread_time() - began < 0.05
 
 
 @settings(max_examples=60, deadline=None)
