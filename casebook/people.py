@@ -153,3 +153,10 @@ def token(t: Session, secret: str, now: datetime) -> Token | None:
 def is_stale(token: Token, now: datetime) -> bool:
     """Say whether the token's last use is long enough ago to be worth writing down again."""
     return token.used_at is None or token.used_at < now - _SEEN_EVERY
+
+
+def touch(t: Session, secret_sha256: str, now: datetime) -> None:
+    """Write down that a token was used; one that has just been removed stays so."""
+    row = t.get(Token, secret_sha256)
+    if row is not None:
+        row.used_at = now

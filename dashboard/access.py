@@ -107,7 +107,7 @@ class _Gate:
             raise Problem(429, words.TOO_MANY_REQUESTS, retry_after=wait)
         if people.is_stale(token, now):
             with database.transaction() as t:
-                t.get_one(Token, token.secret_sha256).used_at = now
+                people.touch(t, token.secret_sha256, now)
         return Actor(
             name=token.name,
             display_name=token.name,

@@ -235,6 +235,21 @@ def test_H21_a_token_that_was_revoked_is_refused(app: FastAPI, database: Databas
     assert client.get("/api/v1/cases", headers=headers).status_code == 401
 
 
+def test_H21_a_token_that_is_revoked_in_this_moment_is_no_fault(
+    app: FastAPI, database: Database, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = add_program(database, clock)
+
+    def revoke(token: Token, now: Any) -> bool:
+        with database.transaction() as t:
+            t.delete(t.get_one(Token, token.secret_sha256))
+        return True
+
+    monkeypatch.setattr(people, "is_stale", revoke)
+    client = TestClient(app, raise_server_exceptions=False)
+    assert [client.get("/api/v1/cases", headers=headers).status_code for _ in range(2)] == [200, 401]
+
+
 def test_security_S16_a_token_may_ask_600_times_a_minute(
     app: FastAPI, database: Database, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
