@@ -38,6 +38,8 @@ lock:  ## Resolve the lock files anew
 	@for pair in default: training:--extra=training dev:'--extra=dev --extra=training'; do \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    $${pair#*:} pyproject.toml -o requirements/$${pair%%:*}.lock || exit 1; done
+	@echo 'hatchling>=1.27' | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate - -o requirements/build.lock
 
 bench:  ## Measure; both sides of each ratio in one run
 	@for file in benchmarks/*.py; do $(BIN)/python $$file; done

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import compose
 import private_brokers
 import private_postgresql
 import psycopg
@@ -158,8 +159,9 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def rabbitmq_url(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the URL of a RabbitMQ of our own, with a user and a virtual host of its own."""
-    with private_brokers.rabbitmq_server(program("rabbitmq"), tmp_path_factory.mktemp("rabbitmq")) as url:
+    """Give the URL of a RabbitMQ of our own, with the user and the virtual host of the compose file."""
+    given = compose.services(compose.example() | compose.SECRETS)["rabbitmq"]["environment"]
+    with private_brokers.rabbitmq_server(program("rabbitmq"), tmp_path_factory.mktemp("rabbitmq"), given) as url:
         yield url
 
 

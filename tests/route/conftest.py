@@ -4,10 +4,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import compose
 import pytest
 import stand_in_bundle
-from private_orthanc import TITLE, Orthanc
+from private_orthanc import Orthanc
 from running_service import QUIET_SECONDS, Service
+from shapes import CALLER, Shape, destinations, processes
 from studies import Study, make_study, phantom_jpeg
 
 from casebook.words import Laterality
@@ -34,24 +36,41 @@ def phantoms(tmp_path: Path) -> Callable[[int], Study]:
     return make
 
 
-@pytest.fixture
-def orthanc(program: Callable[[str], str], tmp_path: Path) -> Iterator[Orthanc]:
-    """Run an empty Orthanc of our own."""
-    with Orthanc(program("orthanc"), tmp_path / "orthanc") as running:
+@pytest.fixture(scope="session")
+def one_orthanc(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    """Run an Orthanc of our own, with the settings of the PACS to try with."""
+    with Orthanc(program("orthanc"), tmp_path_factory.mktemp("orthanc"), **compose.pacs_settings()) as running:
         yield running
 
 
 @pytest.fixture
-def make_service(tmp_path: Path, stand_in: Path) -> Iterator[Callable[..., Service]]:
+def orthanc(one_orthanc: Orthanc) -> Orthanc:
+    """Give an Orthanc that is empty."""
+    one_orthanc.forget_all()
+    return one_orthanc
+
+
+@pytest.fixture(params=["sqlite+memory", "postgresql+rabbitmq", "postgresql+redis"])
+def shape(request: pytest.FixtureRequest) -> Shape:
+    """Give each shape in turn; services that a test makes take it."""
+    _, _, broker = request.param.partition("+")
+    if broker == "memory":
+        return Shape()
+    return processes(request.getfixturevalue("postgresql_url"), request.getfixturevalue(f"{broker}_url"))
+
+
+@pytest.fixture
+def make_service(request: pytest.FixtureRequest, tmp_path: Path, stand_in: Path) -> Iterator[Callable[..., Service]]:
     """Make services, and end at the test's end what still runs."""
     made: list[Service] = []
 
-    def make(orthanc: Orthanc | None = None, **settings: object) -> Service:
+    def make(orthanc: Orthanc | None = None, shape: Shape | None = None, **settings: object) -> Service:
+        if shape is None:
+            shape = request.getfixturevalue("shape") if "shape" in request.fixturenames else Shape()
         if orthanc is not None:
-            destination = {"name": "pacs", "ae_title": TITLE, "host": "127.0.0.1", "port": orthanc.dicom_port}
-            settings["DESTINATIONS"] = [destination | {"products": ["sr", "overlay"]}]
-        settings = {"MODEL__BUNDLE": str(stand_in), "CASES__QUIET_SECONDS": QUIET_SECONDS} | settings
-        made.append(Service(tmp_path / f"home-{len(made)}", **settings))
+            settings["DESTINATIONS"] = destinations(orthanc)
+        given = {"MODEL__BUNDLE": str(stand_in), "CASES__QUIET_SECONDS": QUIET_SECONDS} | shape.settings | settings
+        made.append(Service(tmp_path / f"home-{len(made)}", commands=shape.commands, **given))
         return made[-1]
 
     yield make
@@ -65,7 +84,7 @@ def send(program: Callable[[str], str]) -> Callable[[Service, Study], None]:
 
     def send(service: Service, study: Study) -> None:
         report = study.folder / "report.txt"
-        command = [program("dcmsend"), "-v", "-aec", "RETINAGATE", "127.0.0.1", str(service.dicom_port)]
+        command = [program("dcmsend"), "-v", "-aet", CALLER, "-aec", "RETINAGATE", "127.0.0.1", str(service.dicom_port)]
         # dcmsend exits 0 whatever happens: only its report says what was taken.
         ended = subprocess.run(
             [*command, "+crf", str(report), *map(str, study.files)], capture_output=True, text=True, timeout=120

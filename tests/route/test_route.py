@@ -17,6 +17,7 @@ from casebook.words import Laterality
 
 
 @pytest.mark.peer("orthanc")
+@pytest.mark.usefixtures("shape")
 def test_a_study_comes_back_as_one_report_and_two_overlays(
     make_service: Callable[..., Service],
     orthanc: Orthanc,
@@ -57,7 +58,7 @@ def test_a_study_comes_back_as_one_report_and_two_overlays(
     metrics = service.metrics()
     assert 'retinagate_cases{status="reported"} 1.0' in metrics
     assert service.stop() == 0
-    for text in (service.log.read_text(), metrics):
+    for text in (service.logs(), metrics):
         assert MARK not in text, "security S18: a patient's data left database, archive and pages"
 
 

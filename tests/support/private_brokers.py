@@ -12,7 +12,6 @@ from pathlib import Path
 from private_orthanc import free_port
 
 START_SECONDS = 60.0
-USER, PASSWORD, VIRTUAL_HOST = "retinagate", "only-for-tests", "retinagate"
 
 
 @contextmanager
@@ -37,16 +36,19 @@ def redis_server(program: str, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def rabbitmq_server(program: str, folder: Path) -> Iterator[str]:
-    """Run a RabbitMQ node with a user and a virtual host of ours, and give its URL."""
+def rabbitmq_server(program: str, folder: Path, given: dict[str, str]) -> Iterator[str]:
+    """Run a RabbitMQ node and give its URL.
+
+    Args:
+        program: its start script.
+        folder: where everything of it lies.
+        given: the environment that names its user, password and virtual host, as in a container.
+    """
     port, distribution, mapper = free_port(), free_port(), free_port()
     configuration = folder / "rabbitmq.conf"
-    configuration.write_text(
-        f"listeners.tcp.local = 127.0.0.1:{port}\ndefault_user = {USER}\ndefault_pass = {PASSWORD}\n"
-        f"default_vhost = {VIRTUAL_HOST}\n"
-    )
+    configuration.write_text(f"listeners.tcp.local = 127.0.0.1:{port}\n")
     (folder / "rabbitmq-env.conf").write_text("")
-    environment = {
+    environment = given | {
         "HOME": str(folder),  # the cookie lies there
         "RABBITMQ_NODENAME": f"retinagate-{port}@localhost",
         "RABBITMQ_DIST_PORT": str(distribution),
@@ -64,7 +66,8 @@ def rabbitmq_server(program: str, folder: Path) -> Iterator[str]:
         _running(["/usr/bin/epmd", "-port", str(mapper)], folder, environment, lambda: _greets(mapper, b"", b"")),
         _running([program], folder, environment, lambda: _greets(port, b"AMQP\x00\x00\x09\x01", b"\x01")),
     ):
-        yield f"amqp://{USER}:{PASSWORD}@127.0.0.1:{port}/{VIRTUAL_HOST}"
+        user, password = given["RABBITMQ_DEFAULT_USER"], given["RABBITMQ_DEFAULT_PASS"]
+        yield f"amqp://{user}:{password}@127.0.0.1:{port}/{given['RABBITMQ_DEFAULT_VHOST']}"
 
 
 @contextmanager

@@ -109,6 +109,14 @@ class Orthanc:
             instance["MainDicomTags"]["SOPInstanceUID"]: instance["ID"] for instance in self.get("/instances?expand")
         }
 
+    def forget_all(self) -> None:
+        """Delete every object it holds."""
+        for identifier in self.instances().values():
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{self.http_port}/instances/{identifier}", method="DELETE"
+            )
+            urllib.request.urlopen(request, timeout=10).close()
+
     def file(self, sop_instance_uid: str) -> bytes:
         """Return an object as the file it keeps."""
         return self.bytes_of(f"/instances/{self.instances()[sop_instance_uid]}/file")
