@@ -343,10 +343,8 @@ def undelivered_sentence(destination: str, reason: str | None, next_try: str | N
         reason: whole sentences, with the remedy.
         next_try: the time of the next attempt, in words; none when it waits for a person.
     """
-    why = f": {reason}" if reason else "."
-    return (
-        f"The result has not reached {destination}{why} {f'Next try {next_try}.' if next_try else 'It waits for you.'}"
-    )
+    then = f"Next try {next_try}." if next_try else "It waits for you."
+    return f"The result has not reached {_whereto(destination, reason)} {then}"
 
 
 def nothing_needs_you(normal_today: int) -> str:
