@@ -19,6 +19,7 @@ from casebook.database import Database
 from casebook.errors import Unavailable
 from casebook.listening import cannot_listen
 from casebook.settings import Listener as ListenerSettings
+from dicom_listener import self_echo
 from dicom_listener.association_request import AssociationRequest, Rejection
 from dicom_listener.callers import Callers
 from dicom_listener.contexts import VERIFICATION, supported
@@ -72,6 +73,7 @@ class Listener:
         self._limits = limits
         self._tls = tls
         self._stopping = False
+        self._answered: tuple[float, bool] | None = None  # when it asked itself, and what came of it
         self._door: Door | None = None
         self._thread: threading.Thread | None = None
         slots = settings.max_associations
@@ -104,6 +106,18 @@ class Listener:
     def is_alive(self) -> bool:
         """Whether it accepts connections."""
         return self._thread is not None and self._thread.is_alive()
+
+    def answers(self) -> bool:
+        """Say whether it takes a C-ECHO now; it asks itself every five seconds, where loopback leads to it (R21)."""
+        if not self.is_alive:
+            return False
+        host, port = self.address
+        if self._tls is not None or not self_echo.can_ask(host, on_loopback=self._callers.on_loopback):
+            return True
+        now = self._clock.monotonic()
+        if self._answered is None or now - self._answered[0] >= self_echo.EVERY_SECONDS:
+            self._answered = now, self_echo.is_answered(host, port, self._settings.ae_title)
+        return self._answered[1]
 
     def start(self) -> None:
         """Listen.

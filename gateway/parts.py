@@ -54,7 +54,8 @@ def run_listener(house: House, stop: threading.Event, progress: Progress) -> Non
                     in_flight=listener.in_flight,
                 ):
                     bell.ring(JobKind.REPORT)
-                pulse.beat(ready=True)
+                answers = listener.answers()
+                pulse.beat(ready=answers, detail="" if answers else "does not answer a C-ECHO")
             progress.turn()
             if stop.wait(LOOK_EVERY):
                 return

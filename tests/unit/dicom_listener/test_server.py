@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import raw_association as raw
@@ -107,6 +108,30 @@ def test_R19_a_connection_that_says_nothing_does_not_hold_the_end_up(listen: Cal
             assert silent.is_closed()
             stopping.join(timeout=5)
             assert not stopping.is_alive()
+
+
+def test_R21_a_listener_answers_its_own_echo(listen: Callable[..., Place], clock: Any) -> None:
+    hosts = [{"ae_title": "CAMERA", "host": "127.0.0.1"}]
+    for settings in ({}, {"host": "0.0.0.0", "allowed_callers": hosts}, {"ae_title": "EYES"}):
+        place = listen(clock=clock, **settings)
+        assert place.listener.answers()
+        assert until(lambda where=place: where.listener.associations == 0)
+        place.listener.stop()
+        assert not place.listener.answers()
+
+
+def test_R21_a_listener_without_a_free_slot_does_not_answer_and_then_does_again(
+    listen: Callable[..., Place], clock: Any
+) -> None:
+    place = listen(clock=clock, max_associations=1)
+    with RawAssociation(place.address) as camera:
+        camera.associate()
+        assert not place.listener.answers()
+        camera.release()
+    assert until(lambda: place.listener.associations == 0)
+    assert not place.listener.answers()  # it asks every five seconds
+    clock.move(5)
+    assert place.listener.answers()
 
 
 def test_no_thread_is_left_after_the_end(listen: Callable[..., Place]) -> None:
