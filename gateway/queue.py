@@ -42,7 +42,8 @@ _LISTENER: dict[str, dict[str, Any]] = {
 
 
 def _app(url: str, queue: str, options: dict[str, dict[str, Any]]) -> Celery:
-    app = Celery("retinagate", broker=url, set_as_current=False)
+    # Without a host kombu warns at every start, also where there is none to have.
+    app = Celery("retinagate", broker="memory://here" if url == "memory://" else url, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,
         accept_content=["json"],

@@ -3,13 +3,14 @@
 import threading
 import time
 
+import pytest
 from running_service import wait_for
 
 from casebook.words import JobKind
 from gateway.queue import BellListener, Doorbell
 
 
-def test_R11_a_bell_is_heard_and_ringing_never_waits() -> None:
+def test_R11_a_bell_is_heard_and_ringing_never_waits(caplog: pytest.LogCaptureFixture) -> None:
     heard: list[JobKind] = []
     came = threading.Event()
 
@@ -31,6 +32,7 @@ def test_R11_a_bell_is_heard_and_ringing_never_waits() -> None:
     ears.stop()
     ears._thread.join(10)
     bell.close()
+    assert [record.name for record in caplog.records if record.levelname == "WARNING"] == [], "nothing is wrong"
 
 
 def test_R11_a_broker_that_is_not_there_holds_nobody_up() -> None:
