@@ -1,6 +1,5 @@
 """The list as HTML: words first, both eyes in their columns, empty states that say what to do (ux U2, U4, 4.7)."""
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -55,9 +54,10 @@ def test_ux_U2_no_code_and_no_score_stands_in_the_list(
     with database.transaction() as t:
         add_case(t, (Eye(R, 4, score=3.7123, confidence=0.8765), blurred(L)), clock.now(), fault=FAULT,
                  delivery=DeliveryState.FAILED)  # fmt: skip
-    html = page().html
+    text = page().all("main")[0].text
+    assert "Proliferative" in text
     for code in ("3.71", "0.87", "87", "referable", "delivery_failed", "too_dark", "2.25.", "grade 4"):
-        assert code not in re.sub(r"/static/\S+", "", html), code
+        assert code not in text, code
 
 
 def test_ux_U4_the_right_eye_stands_before_the_left(database: Database, clock: Any, page: Callable[..., Page]) -> None:
