@@ -4,6 +4,7 @@ It works on bytes alone: nothing of the peer is handed to the library before it 
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
@@ -114,8 +115,7 @@ def with_plain_titles(pdu: bytes, asked: AssociationRequest) -> bytes:
     return bytes(fixed)
 
 
-def _items(view: memoryview) -> list[tuple[int, memoryview]]:
-    items = []
+def _items(view: memoryview) -> Iterator[tuple[int, memoryview]]:
     position = 0
     while position < len(view):
         if position + 4 > len(view):
@@ -124,14 +124,13 @@ def _items(view: memoryview) -> list[tuple[int, memoryview]]:
         position += 4 + length
         if position > len(view):
             raise BadInput("The association request is cut.")
-        items.append((kind, view[position - length : position]))
-    return items
+        yield kind, view[position - length : position]
 
 
 def _context(value: memoryview) -> tuple[int, str]:
     if len(value) < 4:
         raise BadInput("A presentation context is cut.")
-    items = _items(value[4:])
+    items = list(_items(value[4:]))
     abstract = [_uid(inner) for kind, inner in items if kind == 0x30]
     if len(abstract) != 1:
         raise BadInput("A presentation context has no abstract syntax.")

@@ -116,11 +116,11 @@ class Door(ThreadedAssociationServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Let a connection wait; the oldest of the fullest address goes when there are too many."""
-        host = plain_host(client_address[0])
-        evicted = self.room.enter(request, host)
+        evicted = self.room.enter(request, plain_host(client_address[0]))
         if evicted is not None:
-            self.outcomes.note(Outcome.EVICTED, host)
-            _shut(evicted)
+            oldest, its_host = evicted
+            self.outcomes.note(Outcome.EVICTED, its_host)
+            _shut(oldest)
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:

@@ -72,11 +72,8 @@ class GuardedDul(DULServiceProvider):
             with contextlib.suppress(OSError, AttributeError):
                 cast(Any, self.socket).socket.shutdown(socket.SHUT_RDWR)
         finally:
-            self.say_end()
-
-    def say_end(self) -> None:
-        """Tell the association that nothing more will come, also where it still waits for the request (10 s)."""
-        cast(TellingQueue, self.to_user_queue).put(None)
+            # Of a request it cannot decode the library tells the association nothing, which would wait its ten seconds.
+            cast(TellingQueue, self.to_user_queue).put(None)
 
     def send_pdu(self, primitive: Any) -> None:
         """Hand over what is to be sent, and wake the reactor."""
@@ -261,13 +258,11 @@ class GuardedSocket(AssociationSocket):
             self.socket.settimeout(self.association.keeper.limits.send_seconds)
             super().send(bytestream)
 
-    def close(self) -> None:
-        """Close, and keep nobody waiting: the library tells the association nothing of a request it cannot decode."""
-        connection = self.socket
-        super().close()
-        if connection is not None:  # the library closes nothing that the peer has shut down before
-            connection.close()
-        self.association.dul.say_end()
+    def _shutdown_socket(self) -> None:
+        """Close also what the peer has shut down before: there the library stops at the error."""
+        super()._shutdown_socket()
+        if self.socket is not None:
+            self.socket.close()
 
     def _check(self, header: bytearray) -> None:
         limits = self.association.keeper.limits

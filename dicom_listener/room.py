@@ -30,11 +30,11 @@ class Room(Generic[Connection]):
         self._taken: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def enter(self, connection: Connection, host: str) -> Connection | None:
+    def enter(self, connection: Connection, host: str) -> tuple[Connection, str] | None:
         """Let a connection wait.
 
         Returns:
-            The connection that has to go for it, if any; it counts no longer.
+            The connection that has to go for it and its address, if any; it counts no longer.
         """
         with self._lock:
             self._waiting[connection] = host
@@ -47,7 +47,7 @@ class Room(Generic[Connection]):
                 return None
             oldest = next(waiting for waiting, its_host in self._waiting.items() if its_host == fullest)
             del self._waiting[oldest]
-            return oldest
+            return oldest, fullest
 
     def leave(self, connection: Connection) -> bool:
         """Forget a waiting connection, and say whether it was still waiting; harmless when it was evicted."""

@@ -14,7 +14,7 @@ def room(waiting: int = 4, per_host: int = 2, slots: int = 3, slots_per_host: in
 
 def test_the_oldest_of_an_address_goes_when_it_has_too_many() -> None:
     full = room()
-    assert [full.enter(number, "a") for number in range(4)] == [None, None, 0, 1]
+    assert [full.enter(number, "a") for number in range(4)] == [None, None, (0, "a"), (1, "a")]
     assert full.waiting() == [2, 3]
 
 
@@ -22,7 +22,7 @@ def test_the_oldest_of_the_fullest_address_goes_when_there_are_too_many_in_all()
     full = room()
     for number, host in enumerate("baac"):
         assert full.enter(number, host) is None
-    assert full.enter(4, "d") == 1
+    assert full.enter(4, "d") == (1, "a")
     assert full.waiting() == [0, 2, 3, 4]
 
 
@@ -46,7 +46,7 @@ def test_an_address_leaves_slots_to_the_others() -> None:
 def test_never_more_wait_than_may_and_the_newest_is_never_the_one_that_goes(steps: list[tuple[str, bool]]) -> None:
     full, inside = room(), list[int]()
     for number, (host, leaves) in enumerate(steps):
-        gone = full.enter(number, host)
+        gone, _ = full.enter(number, host) or (None, "")
         assert gone != number
         inside = [*(one for one in inside if one != gone), number]
         if leaves:

@@ -47,7 +47,7 @@ def stock() -> Iterator[tuple[tuple[str, int], list[str]]]:
         (AssociationServer, ["get_request", "process_request", "active_associations", "server_close", "shutdown"]),
         (ThreadedAssociationServer, ["process_request_thread"]),
         (RequestHandler, ["_create_association", "handle"]),
-        (AssociationSocket, ["recv", "ready", "send", "close", "event_queue"]),
+        (AssociationSocket, ["recv", "ready", "send", "_shutdown_socket", "event_queue"]),
         (Association, ["_serve_request", "run", "abort", "unbind", "get_handlers"]),
         (Timer, ["remaining", "start", "stop", "timeout"]),
         (DIMSEServiceProvider, ["receive_primitive", "send_msg"]),
