@@ -77,8 +77,8 @@ def plan(t: Session, reports: Iterable[Report], destinations: Iterable[Destinati
     for report in reports:
         case = t.get_one(Case, report.revision.case_id)
         known = set(t.scalars(select(Delivery.destination).where(Delivery.report_id == report.id)))
-        takers = [LOOPBACK, *(taker.name for taker in chosen if report.product in taker.products)]
-        for name in takers:
+        takers = {LOOPBACK, *(taker.name for taker in chosen if report.product in taker.products)}
+        for name in sorted(takers):
             if name in known or not synthetic.may_reach(case, name):
                 continue
             t.add(
