@@ -13,6 +13,7 @@ import raw_association as raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from listening import SHORT, Place, until
+from pynetdicom.acse import ACSE
 from raw_association import (
     COMMAND,
     LAST,
@@ -420,6 +421,27 @@ def test_security_W10_W11_a_command_that_does_not_fit_its_context_is_never_succe
         assert peer.store() == 0  # the association goes on
     assert place.counts() == (1, 1)
     assert place.parts() == []
+
+
+def test_a_negotiation_that_breaks_ends_its_association_and_nothing_else(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def breaks(_acse: ACSE) -> None:
+        raise IndexError
+
+    before = set(threading.enumerate())
+    with monkeypatch.context() as patch, RawAssociation(place.address) as peer:
+        patch.setattr(ACSE, "negotiate_association", breaks)
+        answer = peer.associate()
+        assert answer is not None
+        assert answer[0] == raw.ABORT
+        assert peer.is_closed()
+        assert until(lambda: place.listener.associations == 0)
+    assert until(lambda: set(threading.enumerate()) <= before)
+    assert capfd.readouterr().err == ""
+    with RawAssociation(place.address) as other:
+        other.associate()
+        assert other.echo() == 0
 
 
 @settings(max_examples=80, deadline=None)
