@@ -200,8 +200,8 @@ def test_a_child_that_died_idle_is_nobodys_fault(child: Child, tmp_path: Path) -
     assert again is not None
     os.kill(again, signal.SIGKILL)
     until(lambda: not is_running(again))
-    until(child.is_ready)
-    assert child.process_id not in (None, again)
+    # Its main thread may be gone before the others: for that moment it still counts as alive.
+    until(lambda: child.is_ready() and child.process_id not in (None, again))
 
 
 def test_is_ready_never_waits(stand_in: Path) -> None:
