@@ -42,6 +42,7 @@ PROGRAMS = {
     "redis": ("/usr/bin/redis-server", "redis-server"),
     "rabbitmq": ("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"),
     "node": ("/usr/bin/node", "nodejs"),
+    "chromium": ("/usr/bin/chromium", "chromium"),
 }
 
 

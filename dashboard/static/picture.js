@@ -60,7 +60,7 @@ export class Picture {
   }
 
   fail() {
-    this.say(document.body.dataset.pictureFailed ?? "");
+    this.say(this.instead.dataset.failed);
     this.box.dataset.drawn = "failed";
   }
 

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import simplejpeg
 from pydicom.dataset import Dataset
 from sqlalchemy import select
@@ -103,7 +105,9 @@ def examiner() -> Examiner:
 def picture(eye: Eye) -> bytes:
     """Draw an eye as a baseline JPEG."""
     lesions = eye.lesions or LESIONS[eye.grade or 0]
-    drawn = phantom.draw(eye.seed, lesions=lesions, laterality=eye.side or R, size=eye.size)
+    drawn = phantom.draw(eye.seed, lesions=lesions, laterality=eye.side or R, size=min(eye.size, 1024))
+    if eye.size > 1024:
+        drawn = np.asarray(cv2.resize(drawn, (eye.size, eye.size), interpolation=cv2.INTER_CUBIC), np.uint8)
     if eye.flaw == "blurred":
         drawn = phantom.blurred(drawn)
     if eye.flaw == "dark":
