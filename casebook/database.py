@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
 from casebook import sqlite_driver
@@ -24,6 +25,7 @@ _PRAGMAS = (
     "recursive_triggers=ON",  # else INSERT OR REPLACE passes the audit table's triggers
 )
 _MIGRATION_LOCK = 0x5265_7469_6E61
+_PATIENCE_SECONDS = 10
 
 
 class Schema(StrEnum):
@@ -74,24 +76,18 @@ class Database:
     def _session(self, *, writes: bool) -> Iterator[Session]:
         # A read transaction that wants to write later gets SQLITE_BUSY at once, so units of work begin IMMEDIATE.
         connection_options = {"casebook_writes": writes}
-        try:
-            with (
-                self.engine.connect().execution_options(**connection_options) as connection,
-                Session(connection, expire_on_commit=False, autoflush=True) as session,
-            ):
-                try:
-                    yield session
-                    if writes:
-                        session.commit()
-                except BaseException:
-                    session.rollback()
-                    raise
-        except (OperationalError, InterfaceError) as error:
-            raise _unavailable(error) from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise _unavailable(error) from error
-            raise
+        with (
+            _reached(),
+            self.engine.connect().execution_options(**connection_options) as connection,
+            Session(connection, expire_on_commit=False, autoflush=True) as session,
+        ):
+            try:
+                yield session
+                if writes:
+                    session.commit()
+            except BaseException:
+                session.rollback()
+                raise
 
     def create_schema(self) -> None:
         """Bring the schema to the newest revision; safe when two start at once.
@@ -118,14 +114,22 @@ class Database:
             raise _unavailable(error) from error
 
     def schema_revision(self) -> str | None:
-        """Return the revision the database's schema is at; none in an empty one."""
+        """Return the revision the database's schema is at; none in an empty one.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
         from alembic.runtime.migration import MigrationContext
 
-        with self.engine.connect() as connection:
+        with _reached(), self.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
     def schema(self) -> Schema:
-        """Say whether the schema is the one this version knows."""
+        """Say whether the schema is the one this version knows.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
         from alembic.script import ScriptDirectory
 
         revision = self.schema_revision()
@@ -141,6 +145,7 @@ class Database:
 
         Raises:
             Misconfigured: naming the remedy.
+            Unavailable: the database cannot be reached.
         """
         match self.schema():
             case Schema.CURRENT:
@@ -191,8 +196,14 @@ def _engine(url: str) -> Engine:
             parsed.set(drivername="postgresql+psycopg"),
             hide_parameters=True,
             pool_pre_ping=True,
+            pool_timeout=_PATIENCE_SECONDS,
             connect_args={
                 "connect_timeout": 5,
+                # A host that died without a word would be waited for for a quarter of an hour.
+                "tcp_user_timeout": _PATIENCE_SECONDS * 1000,
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 2,
                 "options": "-c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000 -c timezone=UTC",
             },
         )
@@ -209,6 +220,19 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("casebook_writes", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Turn every way in which a database can be away into one sentence."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, NoConnectionFree) as error:
+        raise _unavailable(error) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise _unavailable(error) from error
+        raise
 
 
 def _unavailable(error: Exception) -> Unavailable:
