@@ -54,6 +54,8 @@ def database(settings: Settings) -> Finding:
             fault = None if casebook is None or casebook.is_sqlite else _durability_fault(casebook, name)
         return fault or _schema_finding(settings, name, schema)
     except RetinaGateError as error:
+        if isinstance(error.__cause__, DBAPIError):  # the driver knows better than our sentence why
+            return _unreadable(settings, _name(settings), str(error.__cause__.orig))
         return refused("database", error)
     except DBAPIError as error:
         return _unreadable(settings, _name(settings), str(error.orig))
