@@ -30,7 +30,7 @@ LINE = re.compile(r"(\d)/6 ([A-Za-z0-9 ]{22}) (ok  |RED ) (\d+\.\d+ s) *(.*)")
 MAY_CHANGE = (
     "retinagate_selftest_last_success_timestamp_seconds", "retinagate_sweep_", "retinagate_archive_free_bytes",
     'retinagate_associations_total{caller="self-test"', 'retinagate_associations_created{caller="self-test"',
-    "retinagate_http_", "retinagate_ready", "process_", "python_",
+    "retinagate_associations_open", "retinagate_http_", "retinagate_ready", "process_", "python_",
 )  # fmt: skip
 
 
