@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from casebook.models import Heartbeat
@@ -25,20 +26,30 @@ class Pulse:
 
 
 def beat(t: Session, part: str, now: datetime, *, ready: bool, detail: str = "", progressed: bool = True) -> None:
-    """Write a part's sign of life.
+    """Write a part's sign of life; where several processes are the same part, one that is ready speaks for all.
 
     Args:
         part: its name, such as ``listener`` or ``grade``.
         progressed: whether it got something done since the last beat, or had nothing to do.
     """
-    row = t.get(Heartbeat, part)
-    if row is None:
-        row = Heartbeat(part=part, progress_at=now)
-        t.add(row)
-    row.host, row.pid = socket.gethostname(), os.getpid()
+    row = t.get(Heartbeat, part) or _first(t, part, now)
+    host, pid = socket.gethostname(), os.getpid()
+    if not ready and row.ready and (row.host, row.pid) != (host, pid) and row.beat_at > now - STALE_AFTER:
+        return
+    row.host, row.pid = host, pid
     row.ready, row.detail, row.beat_at = ready, detail, now
     if progressed:
         row.progress_at = now
+
+
+def _first(t: Session, part: str, now: datetime) -> Heartbeat:
+    row = Heartbeat(part=part, host="", pid=0, ready=False, beat_at=now, progress_at=now)
+    try:
+        with t.begin_nested():
+            t.add(row)
+    except IntegrityError:
+        return t.get_one(Heartbeat, part)  # another process began in this instant
+    return row
 
 
 def pulses(t: Session, now: datetime) -> dict[str, Pulse]:
