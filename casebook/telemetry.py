@@ -13,8 +13,8 @@ from typing import Any
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 FIELDS = (
-    "event", "station", "case", "photograph", "job", "attempt", "association", "caller", "address", "destination", "kind",
-    "part", "status", "duration_ms", "outcome", "count", "error",
+    "event", "station", "case", "photograph", "job", "attempt", "association", "caller", "address", "destination",
+    "kind", "part", "status", "duration_ms", "outcome", "count", "error",
 )  # fmt: skip
 
 
