@@ -85,6 +85,12 @@ bind({
   Escape: follow("[data-back]"),
 });
 
+// What gets the focus must not lie under the banner, however many lines that has (WCAG 2.4.11).
+const banner = document.querySelector(".banner");
+new ResizeObserver(() => {
+  document.documentElement.style.scrollPaddingTop = `${banner.offsetHeight + 16}px`;
+}).observe(banner);
+
 const address = `/api/v1${location.pathname}`;
 const ask = () =>
   fetch(address, { headers: { "X-Unattended": "1" } })
