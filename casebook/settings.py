@@ -3,10 +3,11 @@
 Each part gets only its own section. All sections are frozen.
 """
 
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, field_validator
 
 from casebook.words import Product
 
@@ -62,6 +63,7 @@ class Dashboard(_Section):
     port: Port = 8080
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     behind_proxy: bool = False
+    proxy_hosts: tuple[IPvAnyNetwork, ...] = (IPv4Network("127.0.0.1"),)  # whose X-Forwarded-For is believed
 
 
 class Database(_Section):

@@ -147,7 +147,7 @@ def make_server(app: FastAPI, settings: Dashboard, connection: type[Connection] 
 
     Args:
         app: as ``make_app`` makes it.
-        settings: where it listens, and whether a proxy of this machine stands before it.
+        settings: where it listens, and which proxy stands before it.
         connection: another class than production's, for tests with short deadlines.
     """
     return uvicorn.Server(
@@ -163,7 +163,7 @@ def make_server(app: FastAPI, settings: Dashboard, connection: type[Connection] 
             access_log=False,
             server_header=False,
             proxy_headers=settings.behind_proxy,
-            forwarded_allow_ips="127.0.0.1" if settings.behind_proxy else None,
+            forwarded_allow_ips=[str(host) for host in settings.proxy_hosts] if settings.behind_proxy else None,
             timeout_graceful_shutdown=5,
         )
     )

@@ -29,6 +29,7 @@ _RULES = {
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "string_type": "must be a text",
+    "ip_any_network": "must be an address or a network such as 172.30.0.0/24",
     "tuple_type": "must be a list",
     "model_type": "must be a group of keys",
     "path_type": "must be a path",

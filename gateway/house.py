@@ -2,11 +2,12 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from casebook import installation
 from casebook.archive import Archive
@@ -18,6 +19,7 @@ from casebook.settings import Destination, Settings
 if TYPE_CHECKING:
     from gateway.queue import Doorbell
 
+_ATTEMPTS, _ATTEMPT_SECONDS = 10, 0.05
 _OWN_FOLDER = "Set RETINAGATE_HOME to a folder of yours."
 
 
@@ -104,18 +106,28 @@ def alone_in(home: Path) -> Iterator[None]:
     """
     make_home(home)
     with (home / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _took(lock):
             lock.seek(0)
             raise Refused(
                 f"RetinaGate runs already in {home} (process {lock.read().strip() or 'unknown'}).",
                 "Stop it first, or set RETINAGATE_HOME to another folder.",
-            ) from None
+            )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _took(lock: IO[str]) -> bool:
+    """Take the lock; a command that looks whether a service runs holds it for an instant, and is waited for."""
+    for _ in range(_ATTEMPTS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_ATTEMPT_SECONDS)
+        else:
+            return True
+    return False
 
 
 def bundle_folder(settings: Settings) -> Path:

@@ -57,8 +57,8 @@ def here(host: str) -> str:
 
 def _is_held(lock: Path) -> bool:
     try:
-        with lock.open("r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two that look do not see each other
     except BlockingIOError:
         return True
     except OSError:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 from casebook.settings import Settings
@@ -12,8 +11,8 @@ _PASSWORD = re.compile(r"(?<=://)([^:@/]*):[^@/]*@")
 
 def as_toml(settings: Settings) -> str:
     """Return the settings in force as a settings file; what is not set stands as a comment."""
-    lines = [f"# home = {_value(settings.home)}"]
-    for section, content in settings.model_dump().items():
+    lines = [f"# home = {_value(str(settings.home))}"]
+    for section, content in settings.model_dump(mode="json").items():
         if section == "home":
             continue
         if section == "destinations":
@@ -31,9 +30,8 @@ def _keys(content: dict[str, Any]) -> list[str]:
 def _value(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {_value(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, list):
         return "[" + ", ".join(_value(inner) for inner in value) + "]"
     if isinstance(value, (bool, int, float)):
         return json.dumps(value)
-    text = str(value) if isinstance(value, Path) else value
-    return json.dumps(_PASSWORD.sub(r"\1:***@", text), ensure_ascii=False)
+    return json.dumps(_PASSWORD.sub(r"\1:***@", value), ensure_ascii=False)

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from fastapi import FastAPI
 from private_orthanc import free_port
@@ -53,7 +54,7 @@ def until_closed(peer: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def serving(app: FastAPI, limits: Limits, *, behind_proxy: bool = False) -> Iterator[ServedAt]:
+def serving(app: FastAPI, limits: Limits, **settings: Any) -> Iterator[ServedAt]:
     """Serve an application with other limits than production's."""
 
     class Bounded(Connection):
@@ -61,7 +62,7 @@ def serving(app: FastAPI, limits: Limits, *, behind_proxy: bool = False) -> Iter
 
     Bounded.limits = limits
     port = free_port()
-    server = make_server(app, Dashboard(port=port, behind_proxy=behind_proxy), Bounded)
+    server = make_server(app, Dashboard(port=port, **settings), Bounded)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -190,12 +190,19 @@ def test_H16_chunks_without_end_are_cut(quick: ServedAt, path: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behind_proxy", "seen"),
-    [(False, b'"127.0.0.1 http"'), (True, b'"10.1.2.3 https"')],
-    ids=["alone", "behind a proxy"],
+    ("settings", "seen"),
+    [
+        ({}, b'"127.0.0.1 http"'),
+        ({"behind_proxy": True}, b'"10.1.2.3 https"'),
+        ({"behind_proxy": True, "proxy_hosts": ("127.0.0.0/24",)}, b'"10.1.2.3 https"'),
+        ({"behind_proxy": True, "proxy_hosts": ("172.30.0.1",)}, b'"127.0.0.1 http"'),
+    ],
+    ids=["alone", "behind a proxy here", "behind one of a network", "behind one elsewhere"],
 )
-def test_H14_what_is_forwarded_is_believed_of_the_proxy_alone(app: FastAPI, behind_proxy: bool, seen: bytes) -> None:
-    with serving(app, QUICK, behind_proxy=behind_proxy) as served:
+def test_H14_what_is_forwarded_is_believed_of_the_proxy_alone(
+    app: FastAPI, settings: dict[str, Any], seen: bytes
+) -> None:
+    with serving(app, QUICK, **settings) as served:
         answer = served.ask(
             b"GET /address HTTP/1.1\r\n" + HOST
             + b"X-Forwarded-For: 192.168.0.1, 10.1.2.3\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\n"

@@ -1,7 +1,9 @@
 """What lets synthetic eyes in and out: only a start of its own, which has a secret and a loop-back PACS."""
 
+import fcntl
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from pydicom import dcmread
 from sqlalchemy import select
 
 from casebook import deliveries
+from casebook.errors import Refused
 from casebook.models import File, FileKind, Job, Report
 from casebook.settings import LOOPBACK, Destination, Settings
 from casebook.words import JobKind, Laterality, Product
@@ -70,6 +73,17 @@ def test_what_a_start_says_of_itself_is_for_its_own_user_and_ends_with_it(tmp_pa
         assert running.read(tmp_path) == here
         running.forget(tmp_path)
         assert running.read(tmp_path) is None
+
+
+def test_who_looks_whether_a_service_runs_does_not_keep_one_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    with (tmp_path / "lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        letting_go = threading.Timer(0.1, fcntl.flock, (looking, fcntl.LOCK_UN))
+        letting_go.start()
+        with alone_in(tmp_path), pytest.raises(Refused, match="runs already"), alone_in(tmp_path):
+            pass
+        letting_go.join()
 
 
 @pytest.mark.parametrize(
