@@ -379,6 +379,11 @@ def photograph_action(laterality: Laterality | None) -> str:
     return f"Photograph {_eye_phrase(laterality)}"
 
 
+def limited_note(reason: Reason) -> str:
+    """Return beside a grade why its photograph is poor."""
+    return f"Limited quality: {reason_sentence(reason)}."
+
+
 def missing_sentence(laterality: Laterality | None, *, others_arrived: bool) -> str:
     """Return that nothing is known of an eye (W4).
 

@@ -125,6 +125,8 @@ def _reason(answer: PhotographAnswer) -> str:
         return words.NO_PICTURE_YET
     if answer.reason is None:
         return ""
+    if answer.is_graded:
+        return words.limited_note(answer.reason)
     sentence = words.reason_sentence(answer.reason)
     return f"{sentence[0].upper()}{sentence[1:]}."
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from casebook import words
 from casebook.models import Delivery, Report
-from casebook.words import DeliveryState
+from casebook.words import DeliveryState, Laterality
 from casebook.worklist import CaseView
 from dashboard.names import visible
 from dashboard.times import Calendar
@@ -31,8 +31,7 @@ class Result:
 
 def of_case(view: CaseView, calendar: Calendar) -> list[Result]:
     """Return the results of the current revision, and of earlier ones what has not arrived."""
-    report_first = sorted(view.reports, key=lambda report: report.photograph_id is not None)
-    current = [_result(view, report, report.deliveries, calendar) for report in report_first]
+    current = [_result(view, report, report.deliveries, calendar) for report in _ordered(view)]
     ids = {report.id for report in view.reports}
     earlier: dict[int, list[Delivery]] = {}
     for delivery in view.undelivered:
@@ -41,12 +40,16 @@ def of_case(view: CaseView, calendar: Calendar) -> list[Result]:
     return current + [_result(view, several[0].report, several, calendar) for several in earlier.values()]
 
 
+def _ordered(view: CaseView) -> list[Report]:
+    """Return the report, then the pictures of the right eye, then the others."""
+    right = {photograph.id for photograph in view.photographs if photograph.laterality is Laterality.RIGHT}
+    return sorted(view.reports, key=lambda one: (one.photograph_id is not None, one.photograph_id not in right, one.id))
+
+
 def _result(view: CaseView, report: Report, deliveries: list[Delivery], calendar: Calendar) -> Result:
     name = words.PRODUCT_NAMES[report.product]
-    eye = next((one.laterality for one in view.photographs if one.id == report.photograph_id), None)
     if report.photograph_id is not None:
-        label = words.EYE_LABELS[eye]
-        name = f"{name}, {label[0].lower()}{label[1:]}"
+        name = f"{name}, {_which(view, report.photograph_id)}"
     if report.revision_id != view.revision.id:
         name = f"{name} of an earlier revision"
     return Result(
@@ -54,6 +57,16 @@ def _result(view: CaseView, report: Report, deliveries: list[Delivery], calendar
         href=f"/api/v1/cases/{view.case.id}/reports/{report.sop_instance_uid}.dcm",
         sent=[_sent(delivery, calendar) for delivery in deliveries],
     )
+
+
+def _which(view: CaseView, photograph_id: int) -> str:
+    """Say which photograph it is: its eye, and its number where that eye has several."""
+    sides = {photograph.id: photograph.laterality for photograph in view.photographs}
+    side = sides.get(photograph_id)
+    label = words.EYE_LABELS[side]
+    of_this_eye = [number for number, eye in sides.items() if eye is side]
+    number = f" {of_this_eye.index(photograph_id) + 1}" if len(of_this_eye) > 1 and photograph_id in of_this_eye else ""
+    return f"{label[0].lower()}{label[1:]}{number}"
 
 
 def _sent(delivery: Delivery, calendar: Calendar) -> Sent:

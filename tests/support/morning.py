@@ -21,7 +21,7 @@ MORNING = (
     Patient("Yamada^Tarou=山田^太郎=やまだ^たろう", "8841-7", (Eye(R, 1, 0.82, seed=11), Eye(L, 1, 0.83, seed=11)),
             arrived=timedelta(days=183), accession="A20258810"),
     Patient("Yamada^Tarou=山田^太郎=やまだ^たろう", "8841-7",
-            (Eye(R, 4, 0.88, seed=11, size=2400), Eye(L, 2, 0.71, seed=11, size=2400), Eye(R, 3, 0.62, seed=12)),
+            (Eye(R, 4, 0.88, seed=11), Eye(L, 2, 0.71, seed=11), Eye(R, 3, 0.62, seed=12)),
             arrived=ago(2.6), accession="A20261207"),
     Patient("Okafor^Ngozi^Adaeze^Dr.", "5510-2", (Eye(R, 1, 0.66, seed=21), Eye(L, 4, 0.93, seed=21)),
             born="19720930", arrived=ago(1.2), delivered=DeliveryState.SENT),
