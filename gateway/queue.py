@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from celery.worker import state
 
@@ -62,6 +62,11 @@ def _app(url: str, queue: str, options: dict[str, dict[str, Any]]) -> Celery:
         broker_transport_options=options.get(url.split(":", 1)[0].split("+", maxsplit=1)[0], {}),
     )
     return app
+
+
+@signals.setup_logging.connect
+def _leave_the_log_alone(**_: object) -> None:
+    """Be there: only where nobody takes this signal does Celery set the root logger's level to its own."""
 
 
 def queue_of(installation: str) -> str:

@@ -1,5 +1,6 @@
 """A bell reaches whoever listens, many melt into few, and ringing never waits."""
 
+import logging
 import threading
 import time
 
@@ -87,3 +88,22 @@ def test_R11_both_ends_are_set_as_measured() -> None:
     }  # fmt: skip
     for bell in bells.values():
         bell.close()
+
+
+def test_listening_leaves_the_log_as_it_is() -> None:
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    root.setLevel(logging.INFO)
+    heard: list[JobKind] = []
+    ears, bell = BellListener("memory://", "log", heard.append), Doorbell("memory://", "log")
+    try:
+        ears.start()
+        bell.ring(JobKind.GRADE)
+        wait_for(lambda: heard, 20, "the bell")
+        assert root.level == logging.INFO, "what a worker says of its work is not hidden"
+        assert root.handlers == handlers
+    finally:
+        root.setLevel(level)
+        bell.close()
+        ears.stop()
+        ears._thread.join(10)
