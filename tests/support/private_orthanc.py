@@ -112,10 +112,13 @@ class Orthanc:
     def forget_all(self) -> None:
         """Delete every object it holds."""
         for identifier in self.instances().values():
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{self.http_port}/instances/{identifier}", method="DELETE"
-            )
-            urllib.request.urlopen(request, timeout=10).close()
+            self.tell("DELETE", f"/instances/{identifier}")
+
+    def tell(self, method: str, path: str, data: bytes | None = None) -> bytes:
+        """Send something to its REST interface and return the answer."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return bytes(answer.read())
 
     def file(self, sop_instance_uid: str) -> bytes:
         """Return an object as the file it keeps."""

@@ -21,15 +21,16 @@ COMMAND = str(Path(sys.executable).with_name("retinagate"))
 
 
 def wait_for(question: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Ask until the answer is true; fail naming what did not come."""
-    deadline = time.monotonic() + seconds
+    """Ask until the answer is true, ever more seldom, for the API has its limits; fail naming what did not come."""
+    deadline, pause = time.monotonic() + seconds, 0.05
     while True:
         answer = question()
         if answer:
             return answer
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come within {seconds:.0f} s")
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(0.5, pause * 1.1)
 
 
 class Process:
