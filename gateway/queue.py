@@ -59,9 +59,14 @@ def _app(url: str, queue: str, options: dict[str, dict[str, Any]]) -> Celery:
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options=options.get(url.split(":", 1)[0].split("+", maxsplit=1)[0], {}),
+        broker_transport_options=options[_kind(url)],
     )
     return app
+
+
+def _kind(url: str) -> str:
+    """Return which options a URL takes; ``rediss`` and ``amqps`` are the same with TLS."""
+    return next((kind for kind in ("memory", "redis") if url.startswith(kind)), "amqp")
 
 
 @signals.setup_logging.connect

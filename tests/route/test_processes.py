@@ -177,6 +177,7 @@ def _holding_a_photograph(service: Service, database_url: str, send: Callable[[]
 
 
 @pytest.mark.peer("orthanc")
+@pytest.mark.timeout(300)  # a lease has to end
 @pytest.mark.parametrize("broker", ["rabbitmq", "redis"])
 def test_I7_each_process_killed_in_turn_loses_nothing_and_doubles_nothing(
     request: pytest.FixtureRequest,

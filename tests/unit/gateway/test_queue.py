@@ -107,3 +107,12 @@ def test_listening_leaves_the_log_as_it_is() -> None:
         bell.close()
         ears.stop()
         ears._thread.join(10)
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "amqps", "pyamqp", "redis", "rediss"])
+def test_R11_ringing_has_its_limits_however_the_url_is_written(scheme: str) -> None:
+    bell = Doorbell(f"{scheme}://127.0.0.1:1/0", "a")
+    options = bell._app.conf.broker_transport_options
+    assert options["max_retries"] == 0
+    assert {options.get("socket_timeout"), options.get("read_timeout")} == {1, None}
+    bell.close()
