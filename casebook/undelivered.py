@@ -76,6 +76,13 @@ def of_case(case_id: ColumnElement[int]) -> Select[int]:
     return select(Delivery.id).join(Delivery.report).join(Report.revision).where(Revision.case_id == case_id, _tried())
 
 
+def case_ids() -> Select[int]:
+    """Return the question which cases have something that was tried and has not arrived."""
+    return (
+        select(Revision.case_id).join(Report, Report.revision_id == Revision.id).join(Report.deliveries).where(_tried())
+    )
+
+
 def of_cases(t: Session, case_ids: Sequence[int]) -> dict[int, list[Delivery]]:
     """Return what was tried and has not arrived, by case."""
     found: dict[int, list[Delivery]] = defaultdict(list)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 RESEARCH_USE = "Research use, not for diagnosis."
 SYNTHETIC_MARK = "Synthetic eye, not a patient"
+SYNTHETIC_NOT_COUNTED = "Synthetic eyes are listed, and in no count."
 
 
 class Laterality(StrEnum):

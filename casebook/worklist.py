@@ -203,7 +203,7 @@ def _belongs(tab: Tab) -> ColumnElement[bool]:
             )
             return asking.correlate(Revision).exists()
         case Tab.UNDELIVERED:
-            return undelivered.of_case(Case.id.expression).correlate(Case).exists()
+            return Case.id.in_(undelivered.case_ids())
         case Tab.ALL:
             return literal(value=True)
 

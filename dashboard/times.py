@@ -32,7 +32,7 @@ class Calendar:
     @property
     def zone_name(self) -> str:
         """The zone's name, such as ``Europe/London``."""
-        return str(getattr(self.zone, "key", None) or self.now.tzname())
+        return str(getattr(self.zone, "key", None) or self.now.tzname()).removeprefix("Etc/")
 
     @property
     def midnight(self) -> datetime:

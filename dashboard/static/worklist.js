@@ -4,6 +4,7 @@ import { bind } from "./keys.js";
 import { onChange } from "./live.js";
 
 const CHOSEN = "chosen";
+const MINUTE = 60_000;
 const news = document.getElementById("news");
 let latest = null; // the list as the server has it now, where that is another one
 
@@ -97,3 +98,7 @@ bind({
   },
 });
 onChange(refresh);
+// How long something has left changes without any row changing.
+setInterval(() => { if (!document.hidden) refresh(); }, MINUTE);
+// Back from a case, its row is the chosen one.
+choose(rows().find((row) => location.hash === `#${row.id}`));

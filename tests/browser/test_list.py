@@ -50,7 +50,9 @@ def test_ux_U15_the_list_is_worked_by_keyboard(reader: Reader) -> None:
     page.keyboard.press("Escape")
     assert not page.locator("#keys").is_visible()
     page.keyboard.press("Escape")
-    page.wait_for_url("**/")
+    page.wait_for_url(f"**/#case-{order[1]}")
+    page.keyboard.press("j")
+    assert page.locator(".row.chosen").get_attribute("data-case") == str(order[2])
 
 
 def test_ux_U15_letters_typed_into_a_field_are_letters(reader: Reader) -> None:

@@ -50,7 +50,8 @@ def test_from_the_door_to_the_report(reader: Reader) -> None:
     assert download.value.path().read_bytes()[128:132] == b"DICM"
 
     page.keyboard.press("Escape")
-    page.wait_for_url("**/")
+    page.wait_for_url(f"**/#case-{CASES['8841-7']}")
+    assert page.locator(".row.chosen").get_attribute("data-case") == str(CASES["8841-7"])
 
 
 def _wait_until_drawn_at(reader: Reader, opacity: float) -> None:

@@ -15,7 +15,7 @@ from visitor import Visitor
 
 from casebook import words
 from casebook.database import Database
-from casebook.models import AuditRow, BundleRow, Delivery, Role
+from casebook.models import AuditRow, BundleRow, Delivery, Grading, Photograph, Role
 from casebook.settings import Destination
 from casebook.words import CaseStatus, DeliveryState
 
@@ -100,6 +100,26 @@ def test_several_photographs_of_an_eye_say_which_one_decides(
     assert [button.attributes["aria-pressed"] for button in right.all(".film button")] == ["false", "true", "false"]
     assert right.all(".film button")[1].attributes["data-spoken"] == "Right eye, photograph 2 of 3, severe, sure"
     assert "hidden" in left.all(".film")[0].attributes
+
+
+def test_each_frame_of_a_photograph_can_be_seen(database: Database, clock: Any, page: Callable[..., Page]) -> None:
+    with database.transaction() as t:
+        add_case(t, (Eye(R, 1), Eye(L, 0)), clock.now())
+        photograph = t.scalars(select(Photograph).where(Photograph.laterality == R)).one()
+        first = t.scalars(select(Grading).where(Grading.photograph_id == photograph.id)).one()
+        photograph.number_of_frames = 3
+        for frame, grade in ((2, 3), (3, None)):
+            t.add(
+                Grading(
+                    photograph_id=photograph.id, frame=frame, bundle_id=first.bundle_id, certainty=0.9, grade=grade,
+                    gradability="gradable" if grade else "ungradable", reason=None if grade else "blurred",
+                    score=grade and float(grade), confidence=grade and 0.9, runner="openvino", graded_at=clock.now(),
+                )
+            )  # fmt: skip
+    right, _ = page().all(".panel")
+    assert right.all("h2")[0].text == "R Right eye 3 Severe sure, 90 %"
+    assert [button.text for button in right.all(".film button")] == ["1 1 Mild", "2 3 Severe decides", "3 Ungradable"]
+    assert [why.text for why in right.all(".why")] == ["3: It is too blurred."]
 
 
 def test_ux_U8_the_model_introduces_itself(database: Database, clock: Any, page: Callable[..., Page]) -> None:
