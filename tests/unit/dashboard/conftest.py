@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ def database(migrated: Path, tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def app(database: Database, archive: Archive, clock: Any) -> FastAPI:
-    return make_app(Dashboard(allowed_hosts=("testserver",)), database, archive, clock, passwords=QUICK)
+    app = make_app(Dashboard(allowed_hosts=("testserver",)), database, archive, clock, passwords=QUICK)
+    app.state.zone = UTC  # whatever zone this machine is set to
+    return app
 
 
 @pytest.fixture
