@@ -92,10 +92,11 @@ new ResizeObserver(() => {
 }).observe(banner);
 
 const address = `/api/v1${location.pathname}`;
-const ask = () =>
-  fetch(address, { headers: { "X-Unattended": "1" } })
-    .then((answer) => (answer.ok ? answer.text() : null))
-    .catch(() => null);
+async function ask() {
+  const answer = await fetch(address, { headers: { "X-Unattended": "1" } }).catch(() => null);
+  if (answer?.status === 401) location.reload(); // the session has ended: nobody's case stays on the screen
+  return answer?.ok ? answer.text() : null;
+}
 let opened = ask();
 onChange(async () => {
   const [before, now] = await Promise.all([opened, ask()]);

@@ -1,13 +1,16 @@
 """What a page is when things are otherwise: empty, hostile, changed meanwhile, in another theme, on paper."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 from hostile_texts import HOSTILE
 from listed_case import Eye, L, R, add_case, healthy
 from reading_room import CASES, Reader, Site
+from sqlalchemy import delete
 
 from casebook import cases, jobs
+from casebook.models import Session
 from casebook.words import DeliveryState, JobKind
 
 
@@ -46,6 +49,18 @@ def test_T9_a_case_that_changes_says_so_and_moves_nothing(reader: Reader) -> Non
     page.locator("#changed").wait_for()
     page.get_by_role("link", name="Show the change").click()
     page.get_by_text("Wait for the grades").wait_for()
+
+
+@pytest.mark.parametrize("path", ["/", f"/cases/{CASES['8841-7']}"])
+def test_H6_when_the_session_has_ended_no_patient_stays_on_the_screen(reader: Reader, path: str) -> None:
+    reader.expected = ("401", "MIME")
+    reader.page.goto(path)
+    if path != "/":
+        reader.wait_drawn()
+    with reader.site.database.transaction() as t:
+        t.execute(delete(Session))
+        jobs.enqueue(t, JobKind.DELIVER, "elsewhere", reader.site.clock.now())
+    reader.page.wait_for_url(re.compile(r"/login\?next="))
 
 
 @pytest.mark.parametrize("system", ["light", "dark"])
