@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfoNotFoundError
 
 import tzlocal
 
@@ -19,8 +20,14 @@ class Clock:
 
 
 def site_zone() -> tzinfo:
-    """Return the zone the clinic lives in, by its name: the one this machine is set to (``TZ``, else its own)."""
-    return tzlocal.get_localzone()
+    """Return the zone the clinic lives in, by its name: the one this machine is set to (``TZ``, else its own).
+
+    What cannot be named, such as a rule instead of a name, is today's distance from UTC: no case waits for a name.
+    """
+    try:
+        return tzlocal.get_localzone()
+    except (ZoneInfoNotFoundError, ValueError):
+        return datetime.now(UTC).astimezone().tzinfo or UTC
 
 
 SYSTEM = Clock()

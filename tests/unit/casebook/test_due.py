@@ -1,5 +1,6 @@
 """Until when a case should be read: working days by urgency, by the site's clock, whatever the zone (ux 4.6)."""
 
+import time
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from casebook.clock import site_zone
 from casebook.due import CLOSE, due_at
 from casebook.follow_up import ADA_2017
 
@@ -78,3 +80,22 @@ def test_the_policy_is_named_beside_what_it_asks_for() -> None:
         "Refer immediately (ADA-2017)",
         "Refer immediately (ADA-2017)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "name", "hours"),
+    [("Asia/Tokyo", "Asia/Tokyo", 9), (":Asia/Tokyo", "Asia/Tokyo", 9), ("JST-9", None, 9), ("Nowhere/City", None, 0)],
+)
+def test_the_sites_zone_is_the_machines_and_never_stops_anybody(
+    monkeypatch: pytest.MonkeyPatch, setting: str, name: str | None, hours: int
+) -> None:
+    monkeypatch.setattr("tzlocal.unix._cache_tz", None)
+    monkeypatch.setenv("TZ", setting)
+    time.tzset()
+    try:
+        zone = site_zone()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert getattr(zone, "key", None) == name
+    assert datetime(2026, 3, 12, tzinfo=UTC).astimezone(zone).utcoffset() == timedelta(hours=hours)
