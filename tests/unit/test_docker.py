@@ -181,6 +181,14 @@ def test_security_S23_database_and_broker_reach_nobody() -> None:
     assert {network for service in SERVICES.values() for network in service["networks"]} == set(WHOLE["networks"])
 
 
+def test_security_S13_only_this_machine_is_believed_to_be_the_proxy() -> None:
+    assert SERVICES["dashboard"]["networks"] == ["inside", "web"]
+    assert [name for name, service in SERVICES.items() if "web" in service["networks"]] == ["dashboard"]
+    (network,) = WHOLE["networks"]["web"]["ipam"]["config"]
+    (proxy,) = _settings("dashboard").dashboard.proxy_hosts
+    assert str(proxy) == f"{network['gateway']}/32"
+
+
 def test_every_name_in_the_compose_file_leads_somewhere() -> None:
     for service in SERVICES.values():
         assert set(service.get("depends_on", {})) <= set(SERVICES)
