@@ -23,6 +23,7 @@ class Report(Base):
         Index("uq_reports_photograph", "revision_id", "product", "photograph_id", "frame", unique=True,
               sqlite_where=text("photograph_id IS NOT NULL"), postgresql_where=text("photograph_id IS NOT NULL")),
         CheckConstraint("(photograph_id IS NULL) = (frame IS NULL)", name="frame_of_a_photograph"),
+        Index("ix_reports_revision_id", "revision_id"),  # the unique ones are partial
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

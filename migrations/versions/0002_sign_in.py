@@ -1,4 +1,4 @@
-"""One-time passwords end, and wrong passwords are counted.
+"""One-time passwords end, wrong passwords are counted, and the reports of a revision are found by an index.
 
 Revision: 0002, after 0001.
 """
@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_failed_logins")),
     )
     op.create_index("ix_failed_logins_address", "failed_logins", ["address"], unique=False)
+    op.create_index("ix_reports_revision_id", "reports", ["revision_id"], unique=False)
 
 
 def _end_one_time_passwords(connection: sa.Connection) -> None:
