@@ -20,7 +20,7 @@ test:  ## Run every test that can run here; says what could not, and what instal
 	@scripts/node.sh
 	@scripts/install.sh requirements/dev.lock
 	@$(BIN)/pytest tests/unit -n 2 -q
-	@$(BIN)/pytest tests/peers tests/route tests/browser -q
+	@$(BIN)/pytest tests/peers tests/route tests/browser -n 2 --dist loadfile -q
 
 lint:  ## Check form, rules and floors
 	@scripts/install.sh requirements/dev.lock
