@@ -4,6 +4,7 @@ A program or data set that is missing is named at the end of the run; with ``DEM
 """
 
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -187,6 +188,24 @@ def database(database_url: str) -> Iterator[Database]:
     """Give an empty casebook on each engine in turn."""
     database = Database(database_url)
     database.create_schema()
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the file of an empty SQLite casebook, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "casebook.sqlite3"
+    database = Database(f"sqlite:///{file}")
+    database.create_schema()
+    database.close()
+    return file
+
+
+@pytest.fixture
+def one_database(migrated: Path, tmp_path: Path) -> Iterator[Database]:
+    """Give an empty casebook at once, for what does not depend on the engine."""
+    database = Database(f"sqlite:///{shutil.copy(migrated, tmp_path / 'casebook.sqlite3')}")
     yield database
     database.close()
 

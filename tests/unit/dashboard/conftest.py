@@ -1,9 +1,7 @@
 """The real application on a casebook of its own, and people in front of it."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,22 +15,10 @@ from casebook.settings import Dashboard
 from dashboard.app import make_app
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty casebook, migrated once and copied for each test; both engines are tried where the rows are written."""
-    file = tmp_path_factory.mktemp("migrated") / "casebook.sqlite3"
-    database = Database(f"sqlite:///{file}")
-    database.create_schema()
-    database.close()
-    return file
-
-
 @pytest.fixture
-def database(migrated: Path, tmp_path: Path) -> Iterator[Database]:
-    file = shutil.copy(migrated, tmp_path / "casebook.sqlite3")
-    database = Database(f"sqlite:///{file}")
-    yield database
-    database.close()
+def database(one_database: Database) -> Database:
+    """Both engines are tried where the rows are written."""
+    return one_database
 
 
 @pytest.fixture

@@ -14,22 +14,10 @@ from casebook.archive import Archive
 from casebook.database import Database
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty casebook, migrated once and copied for each test."""
-    file = tmp_path_factory.mktemp("migrated") / "casebook.sqlite3"
-    database = Database(f"sqlite:///{file}")
-    database.create_schema()
-    database.close()
-    return file
-
-
 @pytest.fixture
-def database(migrated: Path, tmp_path: Path) -> Iterator[Database]:
-    file = shutil.copy(migrated, tmp_path / "casebook.sqlite3")
-    database = Database(f"sqlite:///{file}")
-    yield database
-    database.close()
+def database(one_database: Database) -> Database:
+    """Both engines are tried where the rows are written."""
+    return one_database
 
 
 @pytest.fixture
