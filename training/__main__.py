@@ -24,20 +24,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="fit a network by a recipe")
     run.add_argument("recipe", help="name of a recipe in training/recipes, or a TOML file")
-    run.add_argument("--data", type=Path, required=True, help="folder with labels.csv and the photographs")
+    _add_data(run)
     run.add_argument("--weights", type=Path, help="safetensors to start from: ImageNet weights or a checkpoint")
-    run.add_argument("--out", type=Path, required=True, help="folder of the run, e.g. training-runs/compact")
+    run.add_argument("--out", type=Path, help="folder of the run; training-runs/RECIPE if not given")
+    run.add_argument("--fold", type=int, default=0, help="which part of the patients is held out, from 0")
     run.add_argument("--resume", action="store_true", help="go on where the folder's checkpoint stands")
     run.add_argument("--stop-after", type=_seconds, metavar="60m", help="begin no epoch that would end later")
     run.set_defaults(command=_run)
     export = commands.add_parser("export", help="make a bundle of a checkpoint")
     export.add_argument("checkpoint", type=Path)
-    export.add_argument("--data", type=Path, required=True, help="folder with labels.csv and the photographs")
+    _add_data(export)
     export.add_argument("--out", type=Path, required=True, help="folder of the bundle to make")
     export.set_defaults(command=_export)
     evaluate = commands.add_parser("evaluate", help="measure a bundle through the service's own functions")
     evaluate.add_argument("bundle", type=Path)
-    evaluate.add_argument("--data", type=Path, required=True, help="folder with labels.csv and the photographs")
+    _add_data(evaluate)
     evaluate.add_argument("--split", choices=["valid", "train"], default="valid")
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
     evaluate.set_defaults(command=_evaluate)
@@ -48,19 +49,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, nargs="+", required=True, help="folders of labelled photographs")
+
+
 def _export(options: argparse.Namespace) -> None:
     from datetime import UTC, datetime
 
     from training.evaluate import table
     from training.export import export
+    from training.sources import read_labels
 
-    print(table(export(options.checkpoint, options.data, options.out, created=datetime.now(UTC).date())))
+    photographs = read_labels(*options.data)
+    print(table(export(options.checkpoint, photographs, options.out, created=datetime.now(UTC).date())))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     from training.evaluate import evaluate, table
+    from training.sources import read_labels
 
-    found = evaluate(options.bundle, options.data, split=options.split)
+    found = evaluate(options.bundle, read_labels(*options.data), split=options.split)
     print(json.dumps(found, indent=1) if options.json else table(found))
 
 
@@ -73,8 +81,16 @@ def _gate(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     from training.loop import Run, fit
     from training.recipe import load_recipe
+    from training.sources import read_labels
 
-    asked = Run(options.data, options.out, options.weights, resume=options.resume, stop_after=options.stop_after)
+    asked = Run(
+        photographs=read_labels(*options.data),
+        out=options.out or Path("training-runs") / Path(options.recipe).stem,
+        weights=options.weights,
+        fold=options.fold,
+        resume=options.resume,
+        stop_after=options.stop_after,
+    )
     print(fit(load_recipe(options.recipe), asked))
 
 

@@ -22,6 +22,8 @@ def augmented(cached: Picture, preprocessing: Preprocessing, how: Augment, rando
     """Return a varied (size, size, 3) uint8 crop out of a cached one that reaches ``CACHE_MARGIN`` radii."""
     crop = _warped(cached, preprocessing, how, random)
     crop = _recoloured(crop, how, random)
+    if random.random() < how.small[0]:
+        crop = _reduced(crop, random.uniform(how.small[1], 1))
     if random.random() < how.blur[0]:
         crop = _picture(cv2.GaussianBlur(crop, (0, 0), random.uniform(0.3, how.blur[1])))
     if random.random() < how.jpeg[0]:
@@ -63,6 +65,13 @@ def _recoloured(crop: Picture, how: Augment, random: np.random.Generator) -> Pic
     grey = np.array([0.299, 0.587, 0.114])
     mix = keep * np.eye(3) + (1 - keep) * np.tile(grey, (3, 1))
     return _picture(cv2.transform(coloured, mix))
+
+
+def _reduced(crop: Picture, share: float) -> Picture:
+    """Make a crop small and large again, so that it shows no more than a smaller photograph would."""
+    size = crop.shape[0]
+    small = cv2.resize(crop, (round(size * share),) * 2, interpolation=cv2.INTER_AREA)
+    return _picture(cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR))
 
 
 def _cut(crop: Picture, deepest: float, random: np.random.Generator) -> Picture:

@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from casebook.errors import BadInput
+from inference.network.catalogue import load_imagenet
 from inference.network.head import Grader
 from training.recipe import Recipe, parse_recipe
 
@@ -25,12 +27,14 @@ class Progress:
         steps: finished optimizer steps.
         recipe: the recipe's text; a resumed run must have the same.
         weights: name of the start weights' file, or nothing.
+        fold: which part of the patients is held out.
     """
 
     epochs: int
     steps: int
     recipe: str
     weights: str
+    fold: int
 
 
 def average_of(network: Grader) -> dict[str, torch.Tensor]:
@@ -40,16 +44,24 @@ def average_of(network: Grader) -> dict[str, torch.Tensor]:
 
 def save(
     path: Path,
-    network: Grader,
+    target: nn.Module,
     average: dict[str, torch.Tensor],
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | None,
     progress: Progress,
 ) -> None:
-    """Write a checkpoint beside the old one, then put it in its place."""
-    tensors = {f"network.{key}": value for key, value in network.state_dict().items()}
+    """Write a checkpoint beside the old one, then put it in its place.
+
+    Args:
+        path: of the checkpoint.
+        target: the network with its loss.
+        average: of the network's weights.
+        optimizer: of the stage that was fitted last.
+        progress: how far the run has come.
+    """
+    tensors = {f"target.{key}": value for key, value in target.state_dict().items()}
     tensors |= {f"average.{key}": value for key, value in average.items()}
-    for number, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{key}": value for key, value in moments.items()}
+    for number, moments in (optimizer.state_dict()["state"] if optimizer else {}).items():
+        tensors |= {f"optimizer.{number}.{key}": value for key, value in moments.items() if value is not None}
     part = path.with_suffix(".part")
     contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     save_file(contiguous, part, metadata={"progress": json.dumps(asdict(progress))})
@@ -71,8 +83,8 @@ def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tens
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def restore(path: Path, network: Grader, optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], Progress]:
-    """Fill network and optimizer from a checkpoint.
+def restore(path: Path, target: nn.Module) -> tuple[dict[str, torch.Tensor], Progress]:
+    """Fill a network with its loss from a checkpoint.
 
     Returns:
         The averaged weights and how far the run had come.
@@ -81,13 +93,36 @@ def restore(path: Path, network: Grader, optimizer: torch.optim.Optimizer) -> tu
         BadInput: the file is no checkpoint of ours.
     """
     tensors, progress = _open(path)
-    network.load_state_dict(_part(tensors, "network."))
+    target.load_state_dict(_part(tensors, "target."))
+    device = next(target.parameters()).device
+    return {key: value.to(device) for key, value in _part(tensors, "average.").items()}, progress
+
+
+def restore_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> None:
+    """Fill the optimizer of a stage that was broken off.
+
+    Raises:
+        BadInput: the file is no checkpoint of ours.
+    """
     moments: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in _part(tensors, "optimizer.").items():
+    for key, value in _part(_open(path)[0], "optimizer.").items():
         number, name = key.split(".", 1)
         moments.setdefault(int(number), {})[name] = value
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    return _part(tensors, "average."), progress
+
+
+def start_from(network: Grader, weights: Path) -> None:
+    """Fill a network with ImageNet weights, or with the averaged weights of a checkpoint of ours.
+
+    Raises:
+        BadInput: the file fits neither.
+    """
+    try:
+        average, _, _ = load_average(weights)
+    except BadInput:
+        load_imagenet(network, weights)
+    else:
+        network.load_state_dict(average)
 
 
 def load_average(path: Path) -> tuple[dict[str, torch.Tensor], Recipe, Progress]:

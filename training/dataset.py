@@ -27,21 +27,18 @@ class Crops:
     """The retinas of many photographs, held in memory as uint8; photographs without a retina are left out.
 
     Args:
-        folder: of the data.
         photographs: to hold, in this order.
         preprocessing: of the recipe.
         fitting: with room around the retina for the augmentation; else exactly what the service would see.
     """
 
-    def __init__(
-        self, folder: Path, photographs: list[Photograph], preprocessing: Preprocessing, *, fitting: bool
-    ) -> None:
+    def __init__(self, photographs: list[Photograph], preprocessing: Preprocessing, *, fitting: bool) -> None:
         self.preprocessing = preprocessing
         self.photographs: list[Photograph] = []
         self.left_out: list[Photograph] = []
         crops = []
         for photograph in photographs:
-            picture = decode(folder / photograph.path)
+            picture = decode(photograph.path)
             circle = find_circle(picture)
             if circle is None:
                 self.left_out.append(photograph)
@@ -66,20 +63,26 @@ class Crops:
         return np.concatenate([normalise(self._crops[position], self.preprocessing) for position in positions])
 
     def varied(
-        self, positions: npt.NDArray[np.int64], how: Augment, key: tuple[int, int, int]
+        self,
+        positions: npt.NDArray[np.int64],
+        numbers: npt.NDArray[np.int64],
+        how: Augment | None,
+        key: tuple[int, int],
     ) -> npt.NDArray[np.float32]:
-        """Return augmented crops, (n, 3, size, size) float32.
+        """Return augmented crops, (n, 3, size, size) float32; without a recipe for it the crops as they are.
 
         Args:
             positions: which photographs.
-            how: the recipe's augmentation.
-            key: seed, epoch and the number of the first draw: the same key gives the same pixels, so that a resumed
-                run is the run it resumes.
+            numbers: which draws of the epoch they are.
+            how: the recipe's augmentation, or None.
+            key: seed and epoch: the same key and number give the same pixels, so that a resumed run is the run it
+                resumes, on however many processes.
         """
-        seed, epoch, first = key
+        if how is None:
+            return self.plain(positions)
         varied = [
-            augmented(self._crops[position], self.preprocessing, how, np.random.default_rng((seed, epoch, first + i)))
-            for i, position in enumerate(positions)
+            augmented(self._crops[position], self.preprocessing, how, np.random.default_rng((*key, number)))
+            for position, number in zip(positions.tolist(), numbers.tolist(), strict=True)
         ]
         return np.concatenate([normalise(crop, self.preprocessing) for crop in varied])
 

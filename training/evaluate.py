@@ -11,17 +11,17 @@ from inference.bundle import load_bundle
 from inference.examine import Examiner
 from inference.runners.choice import choose
 from training.scores import MEASURES, measured
-from training.sources import read_labels
+from training.sources import Photograph
 
 _ALL = "all"
 
 
-def evaluate(folder: Path, data: Path, *, split: str = "valid", threads: int = 2) -> dict[str, Any]:
+def evaluate(folder: Path, photographs: list[Photograph], *, split: str = "valid", threads: int = 2) -> dict[str, Any]:
     """Grade every photograph of a split as the service would, and compare with the labels.
 
     Args:
         folder: of the bundle.
-        data: folder with ``labels.csv``.
+        photographs: all there are.
         split: ``valid``; ``train`` only to see how far the network has learnt by heart.
         threads: cores to compute on.
 
@@ -31,12 +31,11 @@ def evaluate(folder: Path, data: Path, *, split: str = "valid", threads: int = 2
 
     Raises:
         Misconfigured: the bundle cannot be used.
-        BadInput: the labels cannot be used.
     """
     bundle = load_bundle(folder)
     examiner = Examiner(bundle, choose(bundle, device="cpu", threads=threads))
-    photographs = [photograph for photograph in read_labels(data) if photograph.split == split]
-    answers = [examiner.examine(data / photograph.path, None) for photograph in tqdm(photographs, disable=None)]
+    photographs = [photograph for photograph in photographs if photograph.split == split]
+    answers = [examiner.examine(photograph.path, None) for photograph in tqdm(photographs, disable=None)]
     sources: dict[str, Any] = {}
     for source in [*sorted({photograph.source for photograph in photographs}), _ALL]:
         theirs = [

@@ -34,8 +34,8 @@ from training.dataset import Crops
 from training.evaluate import evaluate
 from training.recipe import Recipe
 from training.scores import fit_thresholds
-from training.sources import TERMS, Photograph, read_labels
-from training.split import hold_out
+from training.sources import TERMS, Photograph
+from training.split import deal
 
 MODEL = "model.onnx"
 _OUTPUTS = ("score", "activation")
@@ -54,12 +54,12 @@ _INTENDED_USE = (
 )
 
 
-def export(path: Path, data: Path, out: Path, *, created: date) -> dict[str, Any]:
+def export(path: Path, photographs: list[Photograph], out: Path, *, created: date) -> dict[str, Any]:
     """Make a bundle and measure it.
 
     Args:
         path: of the checkpoint; its averaged weights are taken.
-        data: folder with ``labels.csv``; thresholds and calibration come from patients held out of the fit, the scores
+        photographs: all there are; thresholds and calibration come from patients held out of the fit, the scores
             in the card from the split ``valid``.
         out: folder of the bundle; must not exist.
         created: the date in the card.
@@ -76,9 +76,8 @@ def export(path: Path, data: Path, out: Path, *, created: date) -> dict[str, Any
     weights, recipe, progress = checkpoint.load_average(path)
     network = build(recipe.architecture)
     network.load_state_dict(weights)
-    photographs = read_labels(data)
-    fitted, held = hold_out(photographs, recipe.fit.calibration_share, recipe.seed)
-    calibration = Crops(data, held, recipe.preprocessing, fitting=False)
+    fitted, held = deal(photographs, folds=recipe.fit.folds, fold=progress.fold, seed=recipe.seed)
+    calibration = Crops(held, recipe.preprocessing, fitting=False)
     with tempfile.TemporaryDirectory(dir=out.absolute().parent) as folder:
         made = Path(folder) / out.name
         (made / "golden").mkdir(parents=True)
@@ -108,7 +107,7 @@ def export(path: Path, data: Path, out: Path, *, created: date) -> dict[str, Any
             "intended_use": _INTENDED_USE,
         }
         _write_card(made, card)
-        scores = evaluate(made, data)
+        scores = evaluate(made, photographs)
         _write_card(made, card | {"scores": scores})
         shutil.move(made, out)
     return scores

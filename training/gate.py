@@ -81,7 +81,7 @@ def _retinas(data: Path, random: np.random.Generator) -> tuple[list[Example], li
     photographs = [photograph for photograph in read_labels(data) if photograph.split == "train"]
     damaged = set(random.choice(len(photographs), min(_DAMAGED, len(photographs)), replace=False).tolist())
     for number, photograph in enumerate(photographs):
-        picture = decode(data / photograph.path)
+        picture = decode(photograph.path)
         circle = find_circle(picture)
         if circle is None:
             continue

@@ -66,6 +66,19 @@ def fit_thresholds(scores: Numbers, grades: Grades) -> tuple[float, float, float
     return first, second, third, fourth
 
 
+def how_it_does(scores: Numbers, grades: Grades, sources: list[str]) -> dict[str, float]:
+    """Return agreement and referable AUC, with the best cuts for these very scores: to follow a fit, not to quote."""
+    if not len(scores):
+        return {}
+    shown = grades_of(scores, fit_thresholds(scores, grades))
+    told: dict[str, float] = {"kappa": round(quadratic_kappa(grades, shown), 3)}
+    for source in sorted(set(sources)):
+        theirs = np.array([name == source for name in sources])
+        told[f"{source} kappa"] = round(quadratic_kappa(grades[theirs], shown[theirs]), 3)
+        told[f"{source} auc"] = round(auc(grades[theirs] >= REFERABLE_FROM, scores[theirs]), 3)
+    return told
+
+
 def sensitivity(truth: Grades, shown: Grades) -> float:
     """Return the share of referable photographs that are shown as referable."""
     referable = truth >= REFERABLE_FROM

@@ -27,30 +27,43 @@ class Photograph:
     """One labelled photograph.
 
     Attributes:
-        path: relative to the data's folder.
+        path: of the file.
         source: data set it comes from.
         patient: what must never be on both sides of a split.
+        laterality: R, L, or nothing where it is not known.
         grade: 0-4, ICDR scale.
         split: ``train`` or ``valid``; nothing is ever fitted on ``valid``.
     """
 
-    path: str
+    path: Path
     source: str
     patient: str
+    laterality: str
     grade: int
     split: str
 
 
-def read_labels(folder: Path) -> list[Photograph]:
-    """Read the labels of a data folder, in the file's order.
+def read_labels(*folders: Path) -> list[Photograph]:
+    """Read the labels of data folders, in the order of their files.
 
     Raises:
         BadInput: there is no ``labels.csv``, or a line of it is wrong.
     """
+    return [photograph for folder in folders for photograph in _labelled(folder)]
+
+
+def _labelled(folder: Path) -> list[Photograph]:
     try:
         with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
             photographs = [
-                Photograph(line["path"], line["source"], line["patient"], int(line["grade"]), line["split"])
+                Photograph(
+                    path=folder / line["path"],
+                    source=line["source"],
+                    patient=line["patient"],
+                    laterality=line.get("laterality", ""),
+                    grade=int(line["grade"]),
+                    split=line["split"],
+                )
                 for line in csv.DictReader(file)
             ]
     except OSError as error:

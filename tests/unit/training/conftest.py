@@ -19,18 +19,19 @@ size = 64
 margin = 1.0
 mask = 0.98
 [fit]
-epochs = 2
-draws = 8
 batch = 4
-learning_rate = 1e-3
 weight_decay = 0.01
-warm_up = 0.25
 dropout = 0.2
 average = 0.9
-precision = "float32"
 threads = 1
-calibration_share = 0.3
+folds = 3
 balance = 0.5
+[[stages]]
+epochs = 2
+draws = 8
+learning_rate = 1e-3
+warm_up = 0.25
+[augment]
 [sources]
 aptos2019 = 1.0
 idrid = 2.0

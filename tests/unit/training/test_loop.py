@@ -12,21 +12,23 @@ from casebook.errors import BadInput, Misconfigured  # noqa: E402
 from inference.network.catalogue import build  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.__main__ import main  # noqa: E402
-from training.loop import Run, fit, start_from  # noqa: E402
+from training.checkpoint import start_from  # noqa: E402
+from training.loop import Run, fit  # noqa: E402
 from training.recipe import Recipe  # noqa: E402
+from training.sources import read_labels  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def unbroken(eyes: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fit(recipe, Run(eyes, tmp_path_factory.mktemp("run") / "unbroken"))
+    return fit(recipe, Run(read_labels(eyes), tmp_path_factory.mktemp("run") / "unbroken"))
 
 
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
     eyes: Path, recipe: Recipe, tmp_path: Path, unbroken: Path
 ) -> None:
-    first = fit(recipe, Run(eyes, tmp_path / "broken", stop_after=0.0))
+    first = fit(recipe, Run(read_labels(eyes), tmp_path / "broken", stop_after=0.0))
     assert checkpoint.load_average(first)[2].epochs == 1
-    resumed = fit(recipe, Run(eyes, tmp_path / "broken", resume=True))
+    resumed = fit(recipe, Run(read_labels(eyes), tmp_path / "broken", resume=True))
     assert resumed.read_bytes() == unbroken.read_bytes()
 
 
@@ -42,10 +44,10 @@ def test_the_fit_learns_and_keeps_a_log(recipe: Recipe, unbroken: Path) -> None:
 
 def test_a_run_is_not_overwritten_and_not_mixed(eyes: Path, recipe: Recipe, unbroken: Path) -> None:
     with pytest.raises(Misconfigured, match="holds a run"):
-        fit(recipe, Run(eyes, unbroken.parent))
+        fit(recipe, Run(read_labels(eyes), unbroken.parent))
     other = replace(recipe, text=recipe.text + "# another\n")
     with pytest.raises(Misconfigured, match="changed"):
-        fit(other, Run(eyes, unbroken.parent, resume=True))
+        fit(other, Run(read_labels(eyes), unbroken.parent, resume=True))
 
 
 def test_a_second_fit_may_start_from_the_first_ones_average(recipe: Recipe, unbroken: Path) -> None:

@@ -26,9 +26,12 @@ def test_a_recipe_can_be_any_file(tmp_path: Path, recipe: Recipe) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("dropout = 0.2", ""),
-        ("dropout = 0.2", "dropout = 0.2\nmomentum = 3"),
-        ('"float32"', '"float8"'),
+        ("batch = 4", ""),
+        ("batch = 4", "batch = 4\nhaste = 3"),
+        ("batch = 4", 'batch = 4\nprecision = "float8"'),
+        ("batch = 4", 'batch = 4\nloss = "hinge"'),
+        ("[[stages]]", "[[stages]]\nschedule = 'never'"),
+        ("folds = 3", "folds = 1"),
         ("size = 64", ""),
         ("[fit]", "[[fit"),
     ],

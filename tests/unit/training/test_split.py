@@ -1,19 +1,21 @@
 """No patient on both sides, and nothing of the split valid on either."""
 
-from collections import Counter, defaultdict
+from collections import Counter
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from training.sources import Photograph
-from training.split import hold_out
+from training.split import deal
 
 PHOTOGRAPHS = st.lists(
     st.builds(
         Photograph,
-        path=st.uuids().map(str),
+        path=st.uuids().map(lambda name: Path(str(name))),
         source=st.sampled_from(["aptos2019", "idrid"]),
         patient=st.integers(0, 40).map(lambda number: f"p{number}"),
+        laterality=st.just(""),
         grade=st.integers(0, 4),
         split=st.sampled_from(["train", "valid"]),
     ),
@@ -21,30 +23,35 @@ PHOTOGRAPHS = st.lists(
 )
 
 
-@given(PHOTOGRAPHS, st.floats(0, 0.6), st.integers(0, 1000))
-def test_no_patient_is_on_both_sides_and_valid_is_on_none(
-    photographs: list[Photograph], share: float, seed: int
-) -> None:
-    fit, calibration = hold_out(photographs, share, seed)
+@given(PHOTOGRAPHS, st.integers(2, 6), st.integers(0, 1000))
+def test_no_patient_is_on_both_sides_and_valid_is_on_none(photographs: list[Photograph], folds: int, seed: int) -> None:
+    fit, calibration = deal(photographs, folds=folds, fold=1, seed=seed)
     assert not {one.patient for one in fit} & {one.patient for one in calibration}
     assert Counter(fit + calibration) == Counter(one for one in photographs if one.split == "train")
-    assert hold_out(photographs, share, seed) == (fit, calibration)
+    assert deal(photographs, folds=folds, fold=1, seed=seed) == (fit, calibration)
+
+
+@given(PHOTOGRAPHS, st.integers(2, 6), st.integers(0, 1000))
+def test_every_patient_is_held_out_in_one_fold(photographs: list[Photograph], folds: int, seed: int) -> None:
+    held = [one for fold in range(folds) for one in deal(photographs, folds=folds, fold=fold, seed=seed)[1]]
+    assert Counter(held) == Counter(one for one in photographs if one.split == "train")
+
+
+def healthy(count: int, source: str = "idrid") -> list[Photograph]:
+    return [
+        Photograph(Path(f"{source}{number}"), source, f"{source}{number}", "", number % 5, "train")
+        for number in range(count)
+    ]
 
 
 def test_every_stratum_gives_its_share() -> None:
-    photographs = [
-        Photograph(f"{source}{number}", source, f"{source}{number}", number % 5, "train")
-        for source in ("aptos2019", "idrid")
-        for number in range(100)
-    ]
-    _, calibration = hold_out(photographs, 0.2, 1)
-    counts: dict[tuple[str, int], int] = defaultdict(int)
-    for photograph in calibration:
-        counts[photograph.source, photograph.grade] += 1
-    assert set(counts.values()) == {4}
-    assert len(counts) == 10
+    photographs = healthy(100) + healthy(100, "aptos2019")
+    for fold in range(5):
+        held = Counter((one.source, one.grade) for one in deal(photographs, folds=5, fold=fold, seed=1)[1])
+        assert set(held.values()) == {4}
+        assert len(held) == 10
 
 
-def test_another_seed_draws_other_patients() -> None:
-    photographs = [Photograph(str(number), "idrid", str(number), 0, "train") for number in range(100)]
-    assert hold_out(photographs, 0.2, 1) != hold_out(photographs, 0.2, 2)
+def test_another_seed_deals_otherwise() -> None:
+    photographs = healthy(100)
+    assert deal(photographs, folds=5, fold=0, seed=1) != deal(photographs, folds=5, fold=0, seed=2)
