@@ -228,7 +228,7 @@ def scores_of(
         for first in range(0, len(crops), batch):
             positions = np.arange(first, min(first + batch, len(crops)))
             pictures = torch.from_numpy(crops.plain(positions)).to(device)
-            found.append(network(pictures.contiguous(memory_format=torch.channels_last))[0].cpu().numpy())
+            found.append(network(pictures.contiguous(memory_format=torch.channels_last))[0].float().cpu().numpy())
     return np.concatenate(found) if found else np.zeros(0, np.float32)
 
 
