@@ -1,21 +1,28 @@
 """A recipe: every number that makes a bundle, in one readable file."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
 
 from casebook.errors import Misconfigured
 from inference.preprocess import Preprocessing
 
-PRECISIONS = ("bfloat16", "float16", "float32")
-LOSSES = ("smooth_l1", "mse", "ordinal")
-OPTIMIZERS = ("adamw", "sgd")
-SCHEDULES = ("cosine", "constant")
+STRIDE = 32  # of every network in the catalogue: the side of the input is a multiple of it
+
+_Count = Annotated[int, Field(ge=1)]
+_Whole = Annotated[int, Field(ge=0)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Change = Annotated[float, Field(ge=0)]
+_STRICT = ConfigDict(strict=True, extra="forbid")
+_Section = TypeVar("_Section")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Fit:
     """How the network is fitted.
 
@@ -34,25 +41,27 @@ class Fit:
         balance: how far rare grades of a source are drawn more often: 0 as they are, 1 all grades alike.
         fellow: share of the fellow eye's grade in the target, where both eyes of a patient are known.
         patience: epochs without a better loss on the held-out part after which a stage ends; 0 never.
+        deterministic: on CUDA, only kernels that give the same bits again, which are slower; a CPU does so anyway.
     """
 
-    batch: int
-    accumulate: int = 1
-    optimizer: str = "adamw"
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    loss: str = "smooth_l1"
-    dropout: float = 0.0
-    average: float = 0.0
-    precision: str = "float32"
-    threads: int = 2
-    folds: int = 8
-    balance: float = 0.0
-    fellow: float = 0.0
-    patience: int = 0
+    batch: _Count
+    accumulate: _Count = 1
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: _Share = 0.0
+    weight_decay: _Change = 0.0
+    loss: Literal["smooth_l1", "mse", "ordinal"] = "smooth_l1"
+    dropout: _Share = 0.0
+    average: _Share = 0.0
+    precision: Literal["bfloat16", "float16", "float32"] = "float32"
+    threads: _Count = 2
+    folds: Annotated[int, Field(ge=2)] = 8
+    balance: _Share = 0.0
+    fellow: _Share = 0.0
+    patience: _Whole = 0
+    deterministic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Stage:
     """A part of the fit with its own optimizer.
 
@@ -60,22 +69,22 @@ class Stage:
         epochs: how many.
         learning_rate: the highest.
         size: side of the input in pixels; 0 is the recipe's own.
-        draws: photographs an epoch; 0 is every photograph once.
+        draws: photographs an epoch; 0 is every photograph once, and a few twice so that the last batch is full.
         warm_up: share of the stage's steps in which the rate rises.
         schedule: ``cosine`` falls to nothing, ``constant`` stays.
         frozen: only the head is fitted, the backbone and its statistics stay.
     """
 
-    epochs: int
-    learning_rate: float
-    size: int = 0
-    draws: int = 0
-    warm_up: float = 0.0
-    schedule: str = "cosine"
+    epochs: _Count
+    learning_rate: Annotated[float, Field(gt=0)]
+    size: _Whole = 0
+    draws: _Whole = 0
+    warm_up: _Share = 0.0
+    schedule: Literal["cosine", "constant"] = "cosine"
     frozen: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Augment:
     """How far photographs are varied; every number is the largest change, a share where not said otherwise.
 
@@ -93,20 +102,33 @@ class Augment:
         small: probability that a photograph is reduced and enlarged again, and how small at least.
     """
 
-    scale: float = 0.12
-    shift: float = 0.04
-    aspect: float = 0.06
-    cut: tuple[float, float] = (0.5, 0.32)
-    brightness: float = 0.25
-    tint: float = 0.12
-    gamma: float = 0.2
-    saturation: float = 0.3
-    blur: tuple[float, float] = (0.25, 1.2)
-    jpeg: tuple[float, int] = (0.25, 45)
-    small: tuple[float, float] = (0.0, 0.5)
+    scale: _Change = 0.12
+    shift: _Change = 0.04
+    aspect: _Change = 0.06
+    cut: tuple[_Share, _Share] = (0.5, 0.32)
+    brightness: _Change = 0.25
+    tint: _Change = 0.12
+    gamma: _Change = 0.2
+    saturation: _Change = 0.3
+    blur: tuple[_Share, _Change] = (0.25, 1.2)
+    jpeg: tuple[_Share, Annotated[int, Field(ge=1, le=95)]] = (0.25, 45)
+    small: tuple[_Share, Annotated[float, Field(gt=0, le=1)]] = (0.0, 0.5)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Teacher:
+    """Whose scores the network is fitted to beside the readers' grades (distillation).
+
+    Attributes:
+        scores: CSV of ``python -m training teach``; a path from where the command is given.
+        share: of the teacher's score in the target; the rest is the grade.
+    """
+
+    scores: str
+    share: _Share
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Recipe:
     """One recipe as read from its file.
 
@@ -121,6 +143,9 @@ class Recipe:
         augment: how photographs are varied; None leaves them as they are.
         sources: how often a source is drawn, relative to its number of photographs; an unnamed one has 1.
         text: the file.
+        weights: what the fit starts from: a file beside the data or in its folder ``weights``, ``torchvision`` or
+            ``random``; nothing: ``--weights`` must say it.
+        teacher: whose scores join the grades, or None.
     """
 
     name: str
@@ -129,10 +154,12 @@ class Recipe:
     seed: int
     preprocessing: Preprocessing
     fit: Fit
-    stages: tuple[Stage, ...]
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     augment: Augment | None
-    sources: dict[str, float]
+    sources: dict[str, _Change]
     text: str
+    weights: str = ""
+    teacher: Teacher | None = None
 
     def stage_of(self, epoch: int) -> tuple[Stage, int]:
         """Return the stage an epoch of the whole fit belongs to, and which epoch of that stage it is."""
@@ -164,7 +191,7 @@ def load_recipe(name: str) -> Recipe:
         return parse_recipe(inside.read_text(encoding="utf-8"))
     try:
         return parse_recipe(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"The recipe {name} cannot be read.", "Check the path.") from error
 
 
@@ -178,42 +205,42 @@ def parse_recipe(text: str) -> Recipe:
         values = tomllib.loads(text)
         recipe = Recipe(
             preprocessing=_preprocessing(values.pop("preprocessing")),
-            fit=Fit(**values.pop("fit")),
-            stages=tuple(Stage(**stage) for stage in values.pop("stages")),
-            augment=_augment(values.pop("augment", None)),
-            sources={name: float(weight) for name, weight in values.pop("sources", {}).items()},
+            fit=_section(Fit, values.pop("fit")),
+            stages=tuple(_section(Stage, stage) for stage in values.pop("stages")),
+            augment=_section(Augment, values.pop("augment")) if "augment" in values else None,
+            teacher=_section(Teacher, values.pop("teacher")) if "teacher" in values else None,
+            sources=values.pop("sources", {}),
             text=text,
             **values,
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise Misconfigured(
-            f"The recipe is wrong: {error}.", "Compare it with training/recipes/compact.toml."
-        ) from error
-    _check(recipe)
-    return recipe
+        _check(recipe)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        key = ".".join(str(part) for part in wrong["loc"])
+        reason = f"{error.title.lower()} {key}: {wrong['msg'][0].lower()}{wrong['msg'][1:]}"
+    except KeyError as error:
+        reason = f"{error} is missing"
+    except (AttributeError, TypeError, ValueError) as error:
+        reason = str(error)
+    else:
+        return recipe
+    raise Misconfigured(f"The recipe is wrong: {reason}.", "Compare it with training/recipes/compact.toml.")
 
 
 def _check(recipe: Recipe) -> None:
-    chosen = [
-        ("precision", recipe.fit.precision, PRECISIONS),
-        ("loss", recipe.fit.loss, LOSSES),
-        ("optimizer", recipe.fit.optimizer, OPTIMIZERS),
-        *(("schedule", stage.schedule, SCHEDULES) for stage in recipe.stages),
-    ]
-    for key, value, known in chosen:
-        if value not in known:
-            raise Misconfigured(f"The recipe's {key} {value} is unknown.", f"Choose one of {', '.join(known)}.")
-    if not recipe.stages or recipe.fit.folds < 2:
-        raise Misconfigured("The recipe needs at least one stage and two folds.", "Add what is missing.")
+    for size in (recipe.preprocessing.size, *(stage.size for stage in recipe.stages if stage.size)):
+        if size % STRIDE or size < STRIDE:
+            raise ValueError(f"size {size} is no multiple of {STRIDE}")
+    if any(0 < stage.draws < recipe.fit.batch for stage in recipe.stages):
+        raise ValueError("a stage draws less than one batch")
+
+
+def _section(kind: Callable[..., _Section], values: dict[str, Any]) -> _Section:
+    """Read a section; TOML knows lists only where a pair is meant."""
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 def _preprocessing(values: dict[str, Any]) -> Preprocessing:
+    if not isinstance(values["size"], int):
+        raise TypeError("size is no whole number")
     return Preprocessing.from_card({"mean": (127, 127, 127), "scale": (128, 128, 128), **values})
-
-
-def _augment(values: dict[str, Any] | None) -> Augment | None:
-    return None if values is None else Augment(**{key: _pair(value) for key, value in values.items()})
-
-
-def _pair(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

@@ -14,6 +14,7 @@ name = "tiny"
 version = "0.0.1"
 architecture = "efficientnet_lite0"
 seed = 5
+weights = "random"
 [preprocessing]
 size = 64
 margin = 1.0
