@@ -1,7 +1,8 @@
 """The patient's outcome: pure judgement over the answers for all photographs of a revision.
 
 One promise stands above the others: nothing is negative by absence. A missing, ungradable or unread eye is never taken
-for a healthy one, so ``referable`` is ``False`` only when both eyes have a photograph of grade 0 or 1.
+for a healthy one, so ``referable`` is ``False`` only when both eyes have a photograph of grade 0 or 1, and the grader
+is in doubt about no photograph.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from casebook import words
 from casebook.words import GRADED, REFERABLE_FROM, Attention, Certainty, Gradability, Laterality, Reason
 
-# Of the calibrated probability of the shown grade (ux U7).
+# Of the calibrated probability of the shown grade (ux U7). It chooses the word alone: what asks for a person is doubt
+# about referable disease, whose share and gain the bundle's card states.
 UNSURE_BELOW = 0.6
 SURE_FROM = 0.8
 _URGENCY = {4: 0, 3: 1, 2: 2}  # ux U1
@@ -44,7 +46,12 @@ class PhotographAnswer:
 
     @property
     def is_unsure(self) -> bool:
-        """Whether the network itself hesitates."""
+        """Whether the grader doubts that the eye is referable, or that it is not."""
+        return self.is_graded and self.reason is Reason.UNSURE
+
+    @property
+    def is_between(self) -> bool:
+        """Whether the grade might as well be the next one, up or down."""
         return self.is_graded and self.confidence is not None and self.confidence < UNSURE_BELOW
 
     @property
@@ -52,9 +59,9 @@ class PhotographAnswer:
         """How sure the network is, where it gave a grade."""
         if not self.is_graded or self.confidence is None:
             return None
-        if self.confidence >= SURE_FROM:
-            return Certainty.SURE
-        return Certainty.UNSURE if self.is_unsure else Certainty.FAIRLY_SURE
+        if self.is_unsure or self.is_between:
+            return Certainty.UNSURE
+        return Certainty.SURE if self.confidence >= SURE_FROM else Certainty.FAIRLY_SURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ def judge(
         sides[answer.laterality].append(answer)
     eyes = tuple(Eye(side, _deciding(photographs)) for side, photographs in sides.items())
 
-    referable = _referable(eyes)
+    referable = _referable(eyes, counted)
     attention = {attention for side, photographs in sides.items() for attention in _attention_of(side, photographs)}
     if referable:
         attention.add(Attention.REFERABLE)
@@ -144,8 +151,7 @@ def conclusion(outcome: Outcome) -> tuple[str, ...]:
 def _deciding(photographs: list[PhotographAnswer]) -> PhotographAnswer | None:
     graded = [answer for answer in photographs if answer.is_graded]
     if graded:
-        # Of two with the same grade the better photograph speaks.
-        return max(graded, key=lambda answer: (answer.grade, not answer.is_doubtful, answer.confidence or 0.0))
+        return max(graded, key=_weight)
     for gradability in _ANSWERED_WITHOUT_GRADE:
         found = [answer for answer in photographs if answer.gradability is gradability]
         if found:
@@ -153,9 +159,17 @@ def _deciding(photographs: list[PhotographAnswer]) -> PhotographAnswer | None:
     return None
 
 
-def _referable(eyes: tuple[Eye, ...]) -> bool | None:
+def _weight(answer: PhotographAnswer) -> tuple[int, bool, bool, float]:
+    """Order the photographs of an eye: the higher grade, then doubt that forbids a negative, then the better one."""
+    grade = answer.grade or 0
+    return grade, answer.is_unsure and grade < REFERABLE_FROM, not answer.is_doubtful, answer.confidence or 0.0
+
+
+def _referable(eyes: tuple[Eye, ...], photographs: list[PhotographAnswer]) -> bool | None:
     if any(eye.grade is not None and eye.grade >= REFERABLE_FROM for eye in eyes):
         return True
+    if any(photograph.is_unsure for photograph in photographs):
+        return None
     right, left = eyes[:2]
     return None if right.grade is None or left.grade is None else False
 
@@ -201,6 +215,8 @@ def _eye_sentences(eye: Eye, *, is_only_known: bool) -> list[str]:
         return [words.ungradable_sentence(eye.laterality, answer.reason)]
     sentences = [words.graded_sentence(eye.laterality, eye.grade)]
     if answer.is_unsure:
+        sentences.append(words.unsure_sentence(eye.laterality))
+    if answer.is_between:
         sentences.append(words.uncertain_sentence(eye.laterality, eye.grade, answer.score))
     if answer.gradability is Gradability.LIMITED:
         sentences.append(words.limited_sentence(eye.laterality, answer.reason))

@@ -128,7 +128,9 @@ def _unread(answers: list[PhotographAnswer], outcome: Outcome) -> list[str]:
 def _doubts(answers: list[PhotographAnswer]) -> list[str]:
     found = []
     for answer in answers:
-        if answer.is_unsure and answer.grade is not None:
+        if answer.is_unsure:
+            found.append(words.unsure_sentence(answer.laterality))
+        if answer.is_between and answer.grade is not None:
             found.append(words.uncertain_sentence(answer.laterality, answer.grade, answer.score))
         if answer.is_graded and answer.gradability is Gradability.LIMITED:
             found.append(words.limited_sentence(answer.laterality, answer.reason))

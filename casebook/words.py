@@ -34,7 +34,7 @@ GRADED = frozenset({Gradability.GRADABLE, Gradability.LIMITED})
 
 
 class Reason(StrEnum):
-    """Why a photograph was not, or only with doubt, graded."""
+    """Why a photograph was not graded, or why a person should look at its grade."""
 
     NOT_FUNDUS = "not_fundus"
     TOO_DARK = "too_dark"
@@ -49,6 +49,7 @@ class Reason(StrEnum):
     KIND = "kind"
     ONE_CHANNEL = "one_channel"
     OWN_OBJECT = "own_object"
+    UNSURE = "unsure"  # of a gradable photograph: the grader doubts whether the eye is referable
 
 
 class Attention(StrEnum):
@@ -171,6 +172,7 @@ _REASONS = {
     Reason.KIND: "it is not a photograph of the retina but another kind of object",
     Reason.ONE_CHANNEL: "it has one channel, and this grader reads colour photographs only",
     Reason.OWN_OBJECT: "it is a result made by RetinaGate itself",
+    Reason.UNSURE: "the grader is not sure whether this eye needs referral; please look first",
 }
 
 _UNREACHABLE = {
@@ -317,6 +319,12 @@ def uncertain_sentence(laterality: Laterality | None, grade: int, score: float |
     )
 
 
+def unsure_sentence(laterality: Laterality | None) -> str:
+    """Return that the grader doubts whether an eye is referable, and who decides."""
+    whose = _eye_phrase(laterality) if laterality in (Laterality.RIGHT, Laterality.LEFT) else "this eye"
+    return f"The grader is not sure whether {whose} needs referral; please look first."
+
+
 def limited_sentence(laterality: Laterality | None, reason: Reason | None) -> str:
     """Return that an eye was graded on a poor photograph."""
     why = f": {reason_sentence(reason)}" if reason is not None else ""
@@ -380,8 +388,10 @@ def photograph_action(laterality: Laterality | None) -> str:
     return f"Photograph {_eye_phrase(laterality)}"
 
 
-def limited_note(reason: Reason) -> str:
-    """Return beside a grade why its photograph is poor."""
+def doubt_note(reason: Reason) -> str:
+    """Return beside a grade why a person should look at it."""
+    if reason is Reason.UNSURE:
+        return unsure_sentence(None)
     return f"Limited quality: {reason_sentence(reason)}."
 
 

@@ -126,7 +126,7 @@ def _reason(answer: PhotographAnswer) -> str:
     if answer.reason is None:
         return ""
     if answer.is_graded:
-        return words.limited_note(answer.reason)
+        return words.doubt_note(answer.reason)
     sentence = words.reason_sentence(answer.reason)
     return f"{sentence[0].upper()}{sentence[1:]}."
 

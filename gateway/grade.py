@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from casebook.words import RESEARCH_USE, Gradability, grade_words, reason_sentence
+from casebook.words import RESEARCH_USE, Gradability, Reason, grade_words, reason_sentence
 from inference.bundle import SHIPPED
 from inference.child import Child
 from inference.files import FileAnswer, grade_files
@@ -44,7 +44,8 @@ def _row(answer: FileAnswer) -> str:
             said = (
                 f"{answer.grade}  {grade_words(answer.grade)}, score {answer.score:.2f}, {answer.confidence:.0%} sure"
             )
-            doubt = f" ({answer.gradability}: {reason_sentence(answer.reason)})" if answer.reason else ""
+            kind = "unsure" if answer.reason is Reason.UNSURE else answer.gradability
+            doubt = f" ({kind}: {reason_sentence(answer.reason)})" if answer.reason else ""
         case _:
             said = f"-  {answer.gradability}"
             doubt = f": {reason_sentence(answer.reason)}" if answer.reason else ""

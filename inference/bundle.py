@@ -48,11 +48,19 @@ class Calibration(_Part):
 
 
 class RunnerCard(_Part):
-    """What holds when one runner computes: its model file, its thresholds and its calibration."""
+    """What holds when one runner computes.
+
+    Attributes:
+        file: its model.
+        thresholds: between the grades.
+        calibration: from score to probability.
+        doubt_below: a grading less sure than this of referable disease asks for a human first; 0 never asks.
+    """
 
     file: str
     thresholds: Cuts
     calibration: Calibration
+    doubt_below: float = Field(default=0.0, ge=0, le=1)
 
 
 class Golden(_Part):
@@ -70,6 +78,13 @@ class Outputs(_Part):
     activation: str
 
 
+class Network(_Part):
+    """What the weights belong to."""
+
+    architecture: str
+    parameters: int
+
+
 class Card(BaseModel):
     """``card.json``, format 1."""
 
@@ -80,8 +95,9 @@ class Card(BaseModel):
     version: str = Field(min_length=1, max_length=32)
     preprocessing: dict[str, Any]
     outputs: Outputs
+    network: Network | None = None  # cards written before there was a runner for bare weights need none
     files: dict[str, ListedFile]
-    runners: dict[Literal["openvino", "onnxruntime"], RunnerCard] = Field(min_length=1)
+    runners: dict[Literal["openvino", "onnxruntime", "torch"], RunnerCard] = Field(min_length=1)
     golden: tuple[Golden, ...] = Field(min_length=1)
     golden_tolerance: float = Field(gt=0)
     licence: str

@@ -60,7 +60,7 @@ class FrameAnswer(_Answer):
         frame: number, from 1.
         gradability: gradable, limited or ungradable.
         certainty: of the gate's own answer, 0 to 1.
-        reason: why limited or ungradable.
+        reason: why limited or ungradable, or that the grader is unsure whether the eye is referable.
         score: severity 0 to 4; with grade and confidence only where graded.
         grade: 0 to 4.
         confidence: calibrated probability of the grade, 0 to 1.
@@ -91,8 +91,7 @@ class FrameAnswer(_Answer):
             raise ValueError("a frame is gradable, limited or ungradable")
         if not all(given) if self.gradability in GRADED else any(given):
             raise ValueError("score, grade and confidence belong to graded frames, all three")
-        if (self.reason is None) != (self.gradability is Gradability.GRADABLE):
-            raise ValueError("a frame that is not simply gradable has a reason")
+        _check_reason(self.gradability, self.reason)
         return self
 
     @property
@@ -110,7 +109,7 @@ class Examination(_Answer):
 
     Attributes:
         gradability: of the photograph as a whole.
-        reason: why it is not simply gradable.
+        reason: why it is not simply gradable, or that its grade is in doubt.
         frames: one answer per frame; none where the file is unreadable or not applicable.
         runner: what computed, empty where nothing did.
     """
@@ -125,8 +124,7 @@ class Examination(_Answer):
         read = self.gradability in GRADED | {Gradability.UNGRADABLE}
         if read != bool(self.frames) or self.gradability is Gradability.PENDING:
             raise ValueError("frames belong to a photograph that was read")
-        if (self.reason is None) != (self.gradability is Gradability.GRADABLE):
-            raise ValueError("a photograph that is not simply gradable has a reason")
+        _check_reason(self.gradability, self.reason)
         if [frame.frame for frame in self.frames] != list(range(1, len(self.frames) + 1)):
             raise ValueError("frames are numbered from 1")
         return self
@@ -138,15 +136,25 @@ class Examination(_Answer):
         return max(graded, key=lambda frame: (frame.grade, frame.score), default=None)
 
 
+def _check_reason(gradability: Gradability, reason: Reason | None) -> None:
+    if gradability is Gradability.GRADABLE:
+        if reason not in {None, Reason.UNSURE}:
+            raise ValueError("what is simply gradable has no reason but doubt")
+    elif reason in {None, Reason.UNSURE}:
+        raise ValueError("what is not simply gradable has a reason, and doubt is none")
+
+
 def of_frames(frames: tuple[FrameAnswer, ...], runner: str) -> Examination:
     """Sum up a photograph that was read.
 
-    The worst frame gives the grade. Where another frame could not be graded, or only with doubt, a person should look:
-    the photograph is then limited, for that frame's reason.
+    The worst frame gives the grade. Where another frame could not be graded, or only poorly, a person should look: the
+    photograph is then limited, for that frame's reason. Doubt is that of the worst frame: one with a lower score is
+    further from being referable, or the photograph is referable anyway.
     """
-    doubtful = [frame for frame in frames if frame.gradability is not Gradability.GRADABLE]
+    poor = [frame for frame in frames if frame.gradability is not Gradability.GRADABLE]
     if not any(frame.graded for frame in frames):
-        return Examination(gradability=Gradability.UNGRADABLE, reason=doubtful[0].reason, frames=frames, runner=runner)
-    if doubtful:
-        return Examination(gradability=Gradability.LIMITED, reason=doubtful[0].reason, frames=frames, runner=runner)
-    return Examination(gradability=Gradability.GRADABLE, frames=frames, runner=runner)
+        return Examination(gradability=Gradability.UNGRADABLE, reason=poor[0].reason, frames=frames, runner=runner)
+    if poor:
+        return Examination(gradability=Gradability.LIMITED, reason=poor[0].reason, frames=frames, runner=runner)
+    whole = Examination(gradability=Gradability.GRADABLE, frames=frames, runner=runner)
+    return whole.model_copy(update={"reason": whole.worst.reason if whole.worst else None})

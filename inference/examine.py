@@ -70,7 +70,8 @@ class Examiner:
             frame=number,
             gradability=verdict.gradability,
             certainty=verdict.certainty,
-            reason=verdict.reason,
+            # A poor photograph asks for a person anyway, and says why.
+            reason=Reason.UNSURE if graded and graded.doubtful and verdict.reason is None else verdict.reason,
             score=graded.score if graded else None,
             grade=graded.grade if graded else None,
             confidence=graded.confidence if graded else None,

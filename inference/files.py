@@ -20,7 +20,7 @@ class FileAnswer:
     Attributes:
         path: as it was given, or as a walk from a given folder found it.
         gradability: also ``unreadable`` for what is no picture at all.
-        reason: why it is not simply gradable.
+        reason: why it is not simply gradable, or that its grade is in doubt.
         grade: 0 to 4, of the worst frame; with score and confidence only where graded.
         score: 0 to 4.
         confidence: calibrated probability of the grade, 0 to 1.

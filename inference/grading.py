@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from casebook.words import REFERABLE_FROM
 from inference.bundle import Calibration, RunnerCard
 
 
@@ -14,15 +15,17 @@ class Graded:
         score: severity, 0 to 4.
         grade: 0 to 4 on the ICDR scale.
         confidence: calibrated probability, 0 to 1, that the grade is the shown one.
+        doubtful: whether it is so unsure about referable disease that a human looks first.
     """
 
     score: float
     grade: int
     confidence: float
+    doubtful: bool
 
 
 def answer(score: float, card: RunnerCard) -> Graded:
-    """Return score, grade and confidence for a raw score of the network."""
+    """Return score, grade, confidence and doubt for a raw score of the network."""
     grade = grade_of(score, card)
     return Graded(
         score=min(4.0, max(0.0, score)),
@@ -30,7 +33,14 @@ def answer(score: float, card: RunnerCard) -> Graded:
         confidence=min(
             1.0, max(0.0, at_least(grade, score, card.calibration) - at_least(grade + 1, score, card.calibration))
         ),
+        doubtful=certainty(score, card.calibration) < card.doubt_below,
     )
+
+
+def certainty(score: float, calibration: Calibration) -> float:
+    """Return how sure it is, 0.5 to 1, whether the eye is referable or not."""
+    referable = at_least(REFERABLE_FROM, score, calibration)
+    return max(referable, 1.0 - referable)
 
 
 def grade_of(score: float, card: RunnerCard) -> int:

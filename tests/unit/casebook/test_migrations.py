@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 from alembic import command
+from listed_case import Eye, L, R, add_case, blurred
 from sqlalchemy import select, text
 
 from casebook.database import Database, _alembic_configuration
-from casebook.models import Session, User
+from casebook.models import Grading, Photograph, Session, User
+from casebook.words import Reason
 
 MADE = datetime(2026, 3, 12, 8, 2, tzinfo=UTC)
 
@@ -33,4 +35,20 @@ def test_R22_users_and_sessions_of_0001_are_kept_and_a_one_time_password_ends_a_
         assert users["admin"].password_expires_at == MADE + timedelta(hours=24)
         assert users["reader"].password_expires_at is None
         assert t.scalars(select(Session)).one().user is users["reader"]
+    database.close()
+
+
+def test_R22_photographs_and_gradings_of_0002_are_kept_and_may_be_in_doubt(database_url: str) -> None:
+    database = Database(database_url)
+    command.upgrade(_alembic_configuration(database_url), "0002")
+    with database.transaction() as t:
+        add_case(t, (Eye(R, 3), blurred(L)), MADE)
+    database.create_schema()
+    database.check_schema()
+    with database.transaction() as t:
+        photographs = t.scalars(select(Photograph).order_by(Photograph.id)).all()
+        assert [photograph.reason for photograph in photographs] == [None, Reason.BLURRED]
+        gradings = t.scalars(select(Grading).order_by(Grading.id)).all()
+        assert [grading.grade for grading in gradings] == [3, None]
+        photographs[0].reason = gradings[0].reason = Reason.UNSURE
     database.close()

@@ -19,9 +19,11 @@ REASONS = {
 }
 
 
-def graded(side: Laterality | None, grade: int, confidence: float = 0.9, *, limited: bool = False) -> PhotographAnswer:
+def graded(
+    side: Laterality | None, grade: int, confidence: float = 0.9, *, limited: bool = False, unsure: bool = False
+) -> PhotographAnswer:
     gradability = Gradability.LIMITED if limited else Gradability.GRADABLE
-    reason = Reason.TOO_DARK if limited else None
+    reason = Reason.TOO_DARK if limited else Reason.UNSURE if unsure else None
     return PhotographAnswer(side, False, gradability, reason, grade, confidence, float(grade))
 
 
@@ -32,8 +34,8 @@ def ungraded(side: Laterality | None, gradability: Gradability = Gradability.UNG
 sides = st.sampled_from([R, L, B, None])
 confidences = st.floats(0, 1)
 graded_answers = st.builds(
-    lambda side, grade, confidence, limited: graded(side, grade, confidence, limited=limited),
-    sides, st.integers(0, 4), confidences, st.booleans(),
+    lambda side, grade, confidence, limited, unsure: graded(side, grade, confidence, limited=limited, unsure=unsure),
+    sides, st.integers(0, 4), confidences, st.booleans(), st.booleans(),
 )  # fmt: skip
 ungraded_answers = st.builds(
     ungraded,
@@ -51,6 +53,7 @@ def test_U6_a_negative_outcome_needs_both_eyes_graded_0_or_1(study: list[Photogr
         for side in (R, L):
             assert any(answer.is_graded for answer in study if answer.laterality is side)
         assert all(answer.grade < 2 for answer in study if answer.is_graded and answer.grade is not None)
+        assert not any(answer.is_unsure for answer in study)
 
 
 @given(studies)
@@ -172,14 +175,39 @@ def test_what_is_not_applicable_does_not_count() -> None:
     ("right", "uncertain"),
     [
         (graded(R, 1, UNSURE_BELOW), False),
-        (graded(R, 1, UNSURE_BELOW - 0.01), True),
+        (graded(R, 1, UNSURE_BELOW - 0.01), False),
         (graded(R, 1, limited=True), True),
+        (graded(R, 1, unsure=True), True),
     ],
 )
-def test_limited_or_unsure_is_uncertain(right: PhotographAnswer, uncertain: bool) -> None:
+def test_limited_or_in_doubt_is_uncertain_and_between_two_grades_is_not(
+    right: PhotographAnswer, uncertain: bool
+) -> None:
     outcome = judge([right, graded(L, 0)])
     assert (Attention.UNCERTAIN in outcome.attention) == uncertain
     assert outcome.urgency == (3 if uncertain else None)
+
+
+def test_U6_an_eye_in_doubt_is_not_negative() -> None:
+    outcome = judge([graded(R, 1, unsure=True), graded(L, 0)])
+    assert outcome.referable is None
+    assert conclusion(outcome) == (
+        "It cannot be said whether there is referable retinopathy.",
+        "The right eye looks like mild non-proliferative retinopathy (grade 1 of 4).",
+        "The grader is not sure whether the right eye needs referral; please look first.",
+        "No apparent retinopathy seen in the left eye (grade 0 of 4).",
+        "Not a negative result.",
+        "Research use, not for diagnosis.",
+    )
+    # A second photograph of the eye about which it is sure takes the doubt away no more than a missing one would.
+    assert judge([graded(R, 1, unsure=True), graded(R, 1), graded(L, 0)]).referable is None
+
+
+def test_an_eye_in_doubt_stays_referable_where_its_grade_is() -> None:
+    outcome = judge([graded(R, 2, unsure=True), graded(L, 0)])
+    assert outcome.referable is True
+    assert outcome.attention == {Attention.REFERABLE, Attention.UNCERTAIN}
+    assert outcome.urgency == 2
 
 
 def test_U1_a_conflicting_copy_or_a_failed_delivery_asks_for_a_person() -> None:

@@ -25,9 +25,8 @@ WHY: dict[Attention, tuple[dict[str, Any], str, str]] = {
         "The right eye could not be graded: it is too blurred. That does not mean it is normal.",
     ),
     Attention.UNCERTAIN: (
-        {"eyes": (Eye(R, 1, confidence=0.5, score=1.4), Eye(L, 0))}, "Read the photographs by eye",
-        "The right eye lies between mild non-proliferative retinopathy and moderate non-proliferative retinopathy; "
-        "the network is unsure.",
+        {"eyes": (Eye(R, 1, reason=Reason.UNSURE), Eye(L, 0))}, "Read the photographs by eye",
+        "The grader is not sure whether the right eye needs referral; please look first.",
     ),
     Attention.MISSING_EYE: (
         {"eyes": (Eye(R, 0),)}, "Photograph the left eye",
@@ -81,13 +80,13 @@ def test_ux_U2_every_reason_has_an_action_and_a_sentence(database: Database, clo
 
 def test_ux_U2_what_matters_most_is_said_first(database: Database, clock: Any) -> None:
     summary = said(
-        database, clock, eyes=(Eye(R, 2, confidence=0.55), Eye(L, 4)), fault=FAULT, delivery=DeliveryState.FAILED,
-        conflict=True,
+        database, clock, eyes=(Eye(R, 2, reason=Reason.UNSURE, confidence=0.55), Eye(L, 4)), fault=FAULT,
+        delivery=DeliveryState.FAILED, conflict=True,
     )  # fmt: skip
     assert summary.action == "Refer immediately (ADA-2017)"
-    assert [reason.split()[2] for reason in summary.reasons[:3]] == ["eye", "eye", "eye"]
     assert summary.reasons[0].startswith("The left eye looks like proliferative retinopathy, sure.")
     assert summary.reasons[1].startswith("The right eye looks like moderate non-proliferative retinopathy, unsure.")
+    assert summary.reasons[2].startswith("The grader is not sure whether the right eye")
     assert summary.reasons[-1].endswith("It waits for you.")
 
 
@@ -114,6 +113,7 @@ EYES = {
     "pending": lambda side: (pending(side),),
     "not applicable": lambda side: (Eye(side, None, Gradability.NOT_APPLICABLE, Reason.ONE_CHANNEL),),
     "side unknown": lambda _side: (Eye(None, 0),),
+    "in doubt": lambda side: (Eye(side, 1, reason=Reason.UNSURE),),
 }
 
 
@@ -171,6 +171,17 @@ def test_ux_U7_how_sure_is_said_in_three_words(database: Database, clock: Any) -
     for confidence, word in ((0.8, "sure"), (0.79, "fairly sure"), (0.6, "fairly sure"), (0.59, "unsure")):
         summary = said(database, clock, eyes=(Eye(R, 3, confidence=confidence), Eye(L, 0)))
         assert summary.reasons[0].endswith(f"retinopathy, {word}.")
+
+
+def test_ux_U7_doubt_names_the_two_grades_where_it_lies_between_them(database: Database, clock: Any) -> None:
+    summary = said(
+        database, clock, eyes=(Eye(R, 1, reason=Reason.UNSURE, confidence=0.5, score=1.4), Eye(L, 0))
+    )  # fmt: skip
+    assert summary.reasons == (
+        "The grader is not sure whether the right eye needs referral; please look first.",
+        "The right eye lies between mild non-proliferative retinopathy and moderate non-proliferative retinopathy; "
+        "the network is unsure.",
+    )
 
 
 def test_a_time_is_said_as_the_reader_wants_it(database: Database, clock: Any) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from casebook import cases, changes, undelivered, visits, worklist
 from casebook.database import Database
 from casebook.models import Case, Job, Revision
-from casebook.words import CaseStatus, DeliveryState, JobKind
+from casebook.words import CaseStatus, DeliveryState, JobKind, Reason
 from casebook.worklist import Counts, Tab
 
 FAULT = "pacs (PACS at 10.0.0.5:4242): nothing listens there. Check address, port and firewall."
@@ -24,7 +24,7 @@ KINDS: dict[int, list[dict[str, Any]]] = {
     1: [{"eyes": (Eye(R, 3), Eye(L, 2))}, {"eyes": (Eye(R, 3),)}],
     2: [{"eyes": (Eye(R, 2), Eye(L, 0))}, {"eyes": (blurred(R), Eye(L, 2))}],
     3: [{"eyes": (blurred(R), blurred(L))}, {"eyes": (Eye(R, 0),)}, {"eyes": (Eye(R, 0), failed(L))},
-        {"eyes": (Eye(R, 1, confidence=0.4), Eye(L, 0))}, {"eyes": healthy(), "conflict": True}],
+        {"eyes": (Eye(R, 1, reason=Reason.UNSURE), Eye(L, 0))}, {"eyes": healthy(), "conflict": True}],
     4: [{"eyes": healthy(), "fault": FAULT, "delivery": DeliveryState.FAILED},
         {"eyes": healthy(), "fault": FAULT, "delivery": DeliveryState.WAITING}],
 }  # fmt: skip

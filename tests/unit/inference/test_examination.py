@@ -11,7 +11,8 @@ def frame(
     number: int, grade: int | None = None, reason: Reason | None = None, score: float | None = None
 ) -> FrameAnswer:
     graded = grade is not None
-    gradability = Gradability.UNGRADABLE if not graded else Gradability.LIMITED if reason else Gradability.GRADABLE
+    poor = reason not in {None, Reason.UNSURE}
+    gradability = Gradability.UNGRADABLE if not graded else Gradability.LIMITED if poor else Gradability.GRADABLE
     return FrameAnswer(
         frame=number,
         gradability=gradability,
@@ -41,6 +42,15 @@ def test_a_frame_that_could_not_be_graded_asks_for_a_person() -> None:
     assert examination.worst.grade == 0
 
 
+def test_doubt_about_the_worst_frame_is_doubt_about_the_photograph() -> None:
+    sure, unsure = frame(1, 0), frame(2, 1, Reason.UNSURE)
+    examination = of_frames((sure, unsure), "openvino")
+    assert (examination.gradability, examination.reason) == (Gradability.GRADABLE, Reason.UNSURE)
+    assert of_frames((frame(1, 4), unsure), "openvino").reason is None
+    poor = of_frames((sure, unsure, frame(3, None, Reason.BLURRED)), "openvino")
+    assert (poor.gradability, poor.reason) == (Gradability.LIMITED, Reason.BLURRED)
+
+
 def test_without_a_graded_frame_there_is_no_grade() -> None:
     examination = of_frames((frame(1, None, Reason.TOO_DARK), frame(2, None, Reason.BLURRED)), "openvino")
     assert (examination.gradability, examination.reason) == (Gradability.UNGRADABLE, Reason.TOO_DARK)
@@ -68,6 +78,7 @@ GOOD = of_frames((frame(1, 2),), "openvino").model_dump(mode="json")
         {"gradability": "ungradable", "reason": "blurred", "frames": []},
         {"gradability": "unreadable", "reason": "damaged"},
         {"gradability": "limited"},
+        {"gradability": "limited", "reason": "unsure"},
         {"reason": "blurred"},
         {"frames": []},
         {"frames": [GOOD["frames"][0] | {"frame": 2}]},

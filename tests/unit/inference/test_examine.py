@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import dicom_objects as objects
@@ -44,6 +45,17 @@ def test_more_lesions_get_a_worse_grade(examiner: Examiner, tmp_path: Path) -> N
         grades.append(examination.worst.score)
     assert grades == sorted(grades)
     assert grades[2] > grades[0] + 1
+
+
+def test_doubt_about_referable_disease_is_an_answer(examiner: Examiner, tmp_path: Path) -> None:
+    path = saved(phantom.draw(4, lesions=phantom.FEW), tmp_path / "eye.jpg")
+    certain = examiner.examine(path, None)
+    card = examiner.choice.card.model_copy(update={"doubt_below": 1.0})
+    doubting = Examiner(examiner.bundle, replace(examiner.choice, card=card)).examine(path, None)
+    assert (certain.gradability, certain.reason) == (Gradability.GRADABLE, None)
+    assert (doubting.gradability, doubting.reason) == (Gradability.GRADABLE, Reason.UNSURE)
+    assert [frame.reason for frame in doubting.frames] == [Reason.UNSURE]
+    assert doubting.frames[0].grade == certain.frames[0].grade
 
 
 def test_a_graded_frame_leaves_every_picture(examiner: Examiner, tmp_path: Path) -> None:

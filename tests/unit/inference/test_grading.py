@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.bundle import Calibration, RunnerCard
-from inference.grading import answer, at_least
+from inference.grading import answer, at_least, certainty
 
 CARD = RunnerCard(
     file="model.onnx",
@@ -29,6 +29,15 @@ def test_confidence_is_the_calibrated_probability_of_the_shown_grade() -> None:
     graded = answer(2.0, CARD)
     expected = 1 / (1 + math.exp(-2 * (2.0 - 1.4))) - 1 / (1 + math.exp(-2 * (2.0 - 2.4)))
     assert graded.confidence == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("score", "doubtful"), [(0.8, False), (1.3, True), (1.4, True), (1.5, True), (2.0, False)])
+def test_a_score_near_the_border_of_referable_disease_is_in_doubt(score: float, doubtful: bool) -> None:
+    """At 0.8 and 2.0 it is 1 / (1 + exp(-1.2)) = 0.77 sure; at the border, 1.4, as sure as a coin."""
+    card = CARD.model_copy(update={"doubt_below": 0.7})
+    assert answer(score, card).doubtful is doubtful
+    assert not answer(score, CARD).doubtful
+    assert certainty(1.4, CARD.calibration) == 0.5
 
 
 @given(st.floats(-1e6, 1e6))
