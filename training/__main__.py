@@ -1,7 +1,9 @@
-"""The commands: ``python -m training run|export|evaluate|gate``."""
+"""The commands: ``python -m training run|teach|export|evaluate|gate``."""
 
 import argparse
 import json
+import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from casebook.errors import RetinaGateError
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 2 asked wrongly."""
     options = _parser().parse_args(arguments)
+    options.said = sys.argv[1:] if arguments is None else arguments
     try:
         options.command(options)
     except RetinaGateError as error:
@@ -36,6 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(export)
     export.add_argument("--out", type=Path, required=True, help="folder of the bundle to make")
     export.set_defaults(command=_export)
+    teach = commands.add_parser("teach", help="score photographs with runs that have not seen them, for a student")
+    teach.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of finished runs of all folds")
+    _add_data(teach)
+    teach.add_argument("--out", type=Path, required=True, help="CSV to write")
+    teach.set_defaults(command=_teach)
     evaluate = commands.add_parser("evaluate", help="measure a bundle through the service's own functions")
     evaluate.add_argument("bundle", type=Path)
     _add_data(evaluate)
@@ -79,19 +87,46 @@ def _gate(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from training import checkpoint
     from training.loop import Run, fit
     from training.recipe import load_recipe
     from training.sources import read_labels
+    from training.weights import find
 
+    recipe = load_recipe(options.recipe)
+    start = (
+        None
+        if options.resume
+        else find(recipe.architecture, recipe.weights, given=options.weights, folders=options.data)
+    )
     asked = Run(
         photographs=read_labels(*options.data),
         out=options.out or Path("training-runs") / Path(options.recipe).stem,
-        weights=options.weights,
+        weights=start,
         fold=options.fold,
         resume=options.resume,
         stop_after=options.stop_after,
     )
-    print(fit(load_recipe(options.recipe), asked))
+    # Whoever ends a run from outside ends it like Ctrl-C: threads are joined, no file is left half written.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        path = fit(recipe, asked)
+    except KeyboardInterrupt:
+        kept = (asked.out / checkpoint.NAME).exists()
+        again = [*(word for word in options.said if word != "--resume"), *(["--resume"] if kept else [])]
+        state = "Stopped; finished epochs are kept." if kept else "Stopped before an epoch had ended."
+        print(f"\n{state} Go on with: python -m training {shlex.join(again)}", file=sys.stderr)
+        sys.exit(130)
+    print(path)
+
+
+def _teach(options: argparse.Namespace) -> None:
+    from training.sources import read_labels
+    from training.teacher import teach, write_scores
+
+    photographs = read_labels(*options.data)
+    write_scores(teach(options.runs, photographs), photographs, options.data, options.out)
+    print(options.out)
 
 
 def _seconds(text: str) -> float:

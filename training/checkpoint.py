@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -10,10 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from casebook.errors import BadInput
+from casebook.errors import BadInput, Unavailable
 from inference.network.catalogue import load_imagenet
 from inference.network.head import Grader
-from training.recipe import Recipe, parse_recipe
+from training.recipe import Recipe, Stage, parse_recipe
 
 NAME = "checkpoint.safetensors"
 
@@ -28,6 +28,11 @@ class Progress:
         recipe: the recipe's text; a resumed run must have the same.
         weights: name of the start weights' file, or nothing.
         fold: which part of the patients is held out.
+        skipped: planned epochs that were left out because a stage ended early.
+        best: least loss on the held-out part in this stage, or None.
+        waited: epochs since then.
+        data: digest of the split; nothing in checkpoints of older versions.
+        teacher: digest of the teacher's scores, or nothing.
     """
 
     epochs: int
@@ -35,6 +40,39 @@ class Progress:
     recipe: str
     weights: str
     fold: int
+    skipped: int = 0
+    best: float | None = None
+    waited: int = 0
+    data: str = ""
+    teacher: str = ""
+
+    @property
+    def planned(self) -> int:
+        """Where in the recipe's plan the run stands: its next epoch, from 0."""
+        return self.epochs + self.skipped
+
+    def after(self, stage: Stage, number: int, steps: int, held_loss: float, patience: int) -> "Progress":
+        """Return the progress one epoch later; a stage that has waited long enough for a better loss ends here.
+
+        Args:
+            stage: the epoch belonged to.
+            number: of the epoch in its stage.
+            steps: it took.
+            held_loss: mean loss on the held-out part after it.
+            patience: of the recipe; 0 never ends a stage.
+        """
+        best = None if number == 0 else self.best
+        better = best is None or held_loss < best
+        waited = 0 if better else self.waited + 1
+        left = stage.epochs - number - 1
+        return replace(
+            self,
+            epochs=self.epochs + 1,
+            steps=self.steps + steps,
+            skipped=self.skipped + (left if patience and waited >= patience else 0),
+            best=held_loss if better else best,
+            waited=waited,
+        )
 
 
 def average_of(network: Grader) -> dict[str, torch.Tensor]:
@@ -57,6 +95,9 @@ def save(
         average: of the network's weights.
         optimizer: of the stage that was fitted last.
         progress: how far the run has come.
+
+    Raises:
+        Unavailable: the disk does not take it; the old one is still there.
     """
     tensors = {f"target.{key}": value for key, value in target.state_dict().items()}
     tensors |= {f"average.{key}": value for key, value in average.items()}
@@ -64,10 +105,15 @@ def save(
         tensors |= {f"optimizer.{number}.{key}": value for key, value in moments.items() if value is not None}
     part = path.with_suffix(".part")
     contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    save_file(contiguous, part, metadata={"progress": json.dumps(asdict(progress))})
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        save_file(contiguous, part, metadata={"progress": json.dumps(asdict(progress))})
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise Unavailable(f"{path} could not be written.", "Make room on the disk, then resume.") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> tuple[dict[str, torch.Tensor], Progress]:

@@ -1,8 +1,8 @@
 """The fit: stage after stage, epoch after epoch, with an average of the weights that is what counts."""
 
+import math
+import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,24 +12,29 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from casebook.errors import Misconfigured
+from casebook.errors import BadInput, Misconfigured
 from inference.network.catalogue import build
 from inference.network.head import Grader
-from training import checkpoint
+from training import checkpoint, feed
 from training.checkpoint import Progress
 from training.cpu import hasten, keep_memory
 from training.dataset import Crops, draw
+from training.held import HeldOut
 from training.journal import Journal
 from training.losses import loss_of
+from training.memory import enough_for
 from training.optimizers import learning_rate, optimizer_of
+from training.provenance import digest, split_of, write_provenance
 from training.ranks import Ranks
 from training.recipe import Recipe, Stage
-from training.scores import how_it_does
 from training.sources import Photograph
 from training.split import deal
-from training.targets import targets_of
+from training.targets import Targets, targets_of, taught
+from training.teacher import read_scores
+from training.weights import Start, fill, find
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+_LONGEST = 5.0  # norm of a step's gradient, beyond which it is shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Run:
     Attributes:
         photographs: all there are; those of the split ``valid`` are used for nothing.
         out: folder of the run.
-        weights: safetensors to start from: ImageNet weights, or a checkpoint of ours.
+        weights: what a new run starts from; None only where the recipe says ``random``.
         fold: which part of the patients is held out.
         resume: go on where the folder's checkpoint stands.
         stop_after: seconds after which no further epoch is begun, or None.
@@ -47,7 +52,7 @@ class Run:
 
     photographs: list[Photograph]
     out: Path
-    weights: Path | None = None
+    weights: Path | Start | None = None
     fold: int = 0
     resume: bool = False
     stop_after: float | None = None
@@ -69,8 +74,10 @@ def fit(recipe: Recipe, run: Run) -> Path:
     """Fit a network by a recipe and return its checkpoint.
 
     Raises:
-        Misconfigured: the run's folder is in use, or holds a run by another recipe.
+        Misconfigured: the run's folder is in use, or holds a run by another recipe; there are no start weights; or
+            memory ran out.
         BadInput: data or weights cannot be used.
+        Unavailable: the disk takes no checkpoint.
     """
     with Ranks.joined() as ranks:
         return _Fit(recipe, run, ranks).run()
@@ -80,64 +87,103 @@ class _Fit:
     """A fit under way: the network, its average, and how far it has come."""
 
     def __init__(self, recipe: Recipe, run: Run, ranks: Ranks) -> None:
-        keep_memory()
-        torch.set_num_threads(recipe.fit.threads)
-        cv2.setNumThreads(recipe.fit.threads)
         self.recipe, self.asked, self.ranks = recipe, run, ranks
         self.path = run.out / checkpoint.NAME
-        if self.path.exists() and not run.resume:
-            raise Misconfigured(f"{run.out} holds a run already.", "Give --resume or another folder.")
-        if recipe.fit.batch % (recipe.fit.accumulate * ranks.count):
-            raise Misconfigured(
-                f"A batch of {recipe.fit.batch} cannot be shared evenly.",
-                "Choose a batch that accumulate times the number of processes divides.",
-            )
-        torch.manual_seed(recipe.seed)
+        _check(recipe, run, ranks)
+        _set_up(recipe, ranks)
+        self.fitted, self.held = deal(run.photographs, folds=recipe.fit.folds, fold=run.fold, seed=recipe.seed)
+        if not self.fitted or not self.held:
+            raise BadInput("There are too few photographs to fit on some and hold out others.", "Give more data.")
+        self.split = split_of(self.fitted, self.held)
+        self.teacher = read_scores(Path(recipe.teacher.scores)) if recipe.teacher else {}
         network = build(recipe.architecture, dropout=recipe.fit.dropout)
         self.target = Target(network, loss_of(recipe.fit.loss)).to(ranks.device, memory_format=torch.channels_last)
         if ranks.device.type == "cpu" and recipe.fit.precision == "bfloat16":
             hasten(network)
         self.optimizer: torch.optim.Optimizer | None = None
-        if run.resume:
-            self.average, self.progress = checkpoint.restore(self.path, self.target)
-            if self.progress.recipe != recipe.text or self.progress.fold != run.fold:
-                raise Misconfigured("The recipe or the fold has changed since the run began.", "Begin a new one.")
-        else:
-            if run.weights is not None:
-                checkpoint.start_from(network, run.weights)
-            self.average = checkpoint.average_of(network)
-            weights = "" if run.weights is None else run.weights.name
-            self.progress = Progress(epochs=0, steps=0, recipe=recipe.text, weights=weights, fold=run.fold)
-        self.fitted, self.held = deal(run.photographs, folds=recipe.fit.folds, fold=run.fold, seed=recipe.seed)
+        self.average, self.progress = self._resumed() if run.resume else self._begun(network)
+
+    def _begun(self, network: Grader) -> tuple[dict[str, torch.Tensor], Progress]:
+        recipe, run = self.recipe, self.asked
+        start = run.weights or find(recipe.architecture, recipe.weights, given=None, folders=())
+        name = fill(network, recipe.architecture, start)
+        return checkpoint.average_of(network), Progress(
+            epochs=0,
+            steps=0,
+            recipe=recipe.text,
+            weights=name,
+            fold=run.fold,
+            data=digest(self.split),
+            teacher=self._teacher_digest(),
+        )
+
+    def _resumed(self) -> tuple[dict[str, torch.Tensor], Progress]:
+        average, progress = checkpoint.restore(self.path, self.target)
+        if progress.recipe != self.recipe.text or progress.fold != self.asked.fold:
+            raise Misconfigured("The recipe or the fold has changed since the run began.", "Begin a new one.")
+        # Older checkpoints do not know what they were fitted to.
+        if progress.data and (progress.data, progress.teacher) != (digest(self.split), self._teacher_digest()):
+            raise Misconfigured("The photographs or the teacher have changed since the run began.", "Begin a new one.")
+        return average, progress
+
+    def _teacher_digest(self) -> str:
+        return digest(str(sorted(self.teacher.items()))) if self.teacher else ""
 
     def run(self) -> Path:
         """Fit what is left of the recipe's epochs."""
         began = time.monotonic()
-        calibration = Crops(self.held, self.recipe.preprocessing, fitting=False)
+        first = self.ranks.first
+        if first:
+            write_provenance(self.asked.out, self.recipe, self.split, self.ranks, self.progress.epochs)
+        # Only the first process measures.
+        crops = self._crops(self.held if first else [], self.recipe.preprocessing.size, fitting=False)
+        held = HeldOut(crops, self.recipe, self.ranks.device)
         fitting: Crops | None = None
-        with Journal(self.asked.out, self.recipe, self.ranks.first) as journal:
-            while self.progress.epochs < self.recipe.epochs:
+        with Journal(self.asked.out, self.recipe, speaks=first, epochs=self.progress.epochs) as journal:
+            while self.progress.planned < self.recipe.epochs:
                 epoch_began = time.monotonic()
-                stage, number = self.recipe.stage_of(self.progress.epochs)
-                size = stage.size or self.recipe.preprocessing.size
+                stage, number = self.recipe.stage_of(self.progress.planned)
+                size = self.recipe.size_of(stage)
                 if fitting is None or fitting.preprocessing.size != size:
-                    preprocessing = replace(self.recipe.preprocessing, size=size)
-                    fitting = Crops(self.fitted, preprocessing, fitting=self.recipe.augment is not None)
-                    journal.holds(fitting, calibration)
-                loss = self._epoch(fitting, stage, number, journal)
-                told = self._how_it_does(calibration) if self.ranks.first else {}
-                if self.ranks.first:
+                    fitting = self._crops(self.fitted, size, fitting=self.recipe.augment is not None)
+                    left_out = len(fitting.left_out) + len(crops.left_out)
+                    journal.say(
+                        f"{len(fitting)} photographs of {size} pixels to fit on, {len(crops)} held out, "
+                        f"{left_out} without a retina"
+                    )
+                steps = self.recipe.steps_of(stage, len(fitting))
+                with enough_for(
+                    f"{self.recipe.fit.batch // self.recipe.fit.accumulate} photographs of {size} pixels at once",
+                    "Raise accumulate in the recipe, or choose a smaller size.",
+                ):
+                    loss = self._epoch(fitting, stage, number, journal)
+                    told = held.measure(self.average, self.target.loss) if first else {}
+                self.progress = self.ranks.agreed(
+                    self.progress.after(stage, number, steps, told.get("held_loss", 0), self.recipe.fit.patience)
+                )
+                if first:
+                    seconds = round(time.monotonic() - epoch_began)
+                    journal.epoch({"epoch": self.progress.epochs, "loss": round(loss, 4), **told, "seconds": seconds})
                     checkpoint.save(self.path, self.target, self.average, self.optimizer, self.progress)
-                journal.epoch(self.progress.epochs, loss, time.monotonic() - epoch_began, told)
                 now = time.monotonic()
                 late = self.asked.stop_after is not None and now - began + (now - epoch_began) > self.asked.stop_after
-                if self.ranks.agreed(late):
+                if self.ranks.agreed(late) and self.progress.planned < self.recipe.epochs:
+                    journal.say("The time given is over; --resume goes on from here.")
                     break
+        if first and self.progress.planned >= self.recipe.epochs:
+            held.draw(self.average, self.asked.out)
         return self.path
+
+    def _crops(self, photographs: list[Photograph], size: int, *, fitting: bool) -> Crops:
+        with enough_for(f"{len(photographs)} photographs of {size} pixels in it", "Choose a smaller size."):
+            crops = Crops(photographs, replace(self.recipe.preprocessing, size=size), fitting=fitting)
+        if photographs and not len(crops):
+            raise BadInput("None of the photographs shows a retina.", "Check the data folders.")
+        return crops
 
     def _epoch(self, fitting: Crops, stage: Stage, number: int, journal: Journal) -> float:
         """Fit one epoch of a stage; return the mean loss."""
-        recipe, how, epoch = self.recipe, self.recipe.fit, self.progress.epochs
+        recipe, how, device, epoch = self.recipe, self.recipe.fit, self.ranks.device, self.progress.epochs
         network = self.target.network
         network.backbone.requires_grad_(not stage.frozen)
         if number == 0 or self.optimizer is None:
@@ -146,90 +192,80 @@ class _Fit:
                 checkpoint.restore_optimizer(self.path, self.optimizer)
         # The dropout of a resumed epoch is that of an unbroken run.
         torch.manual_seed(recipe.seed + 1 + epoch + 1000 * self.ranks.rank)
-        draws = stage.draws or len(fitting)
-        order = draw(fitting.photographs, recipe.sources, how.balance, draws, (recipe.seed, epoch))
-        order = order[: max(1, draws // how.batch) * how.batch]
-        targets = torch.from_numpy(targets_of(fitting.photographs, how.fellow))
+        targets = torch.from_numpy(self._targets(fitting.photographs)).to(device)
         self.target.train()
         network.backbone.train(not stage.frozen)
         stepped = self.ranks.in_step(self.target)
-        steps = -(-len(order) // how.batch)
-        scaler = torch.amp.GradScaler(self.ranks.device.type, enabled=how.precision == "float16")
+        order = self._order(fitting, stage)
+        steps = len(order) // how.batch
+        scaler = torch.amp.GradScaler(device.type, enabled=how.precision == "float16")
+        parts = feed.batches(
+            fitting, order, how, recipe.augment, (recipe.seed, epoch), self.ranks, feed.workers(device)
+        )
         losses = []
-        for step, parts in enumerate(self._batches(fitting, order, epoch)):
+        journal.begin(self.progress.planned, len(fitting))
+        for step, batch in enumerate(parts):
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(stage, number * steps + step, stage.epochs * steps)
             self.optimizer.zero_grad(set_to_none=True)
-            for positions, varied in parts:
-                pictures = varied.to(self.ranks.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
-                with torch.autocast(
-                    self.ranks.device.type, dtype=_DTYPES[how.precision], enabled=how.precision != "float32"
-                ):
-                    loss = stepped(pictures, targets[positions].to(self.ranks.device)) / len(parts)
-                scaler.scale(loss).backward()
-                losses.append(float(loss.detach()) * len(parts))
+            for part in batch:
+                shown = part.pictures.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+                with torch.autocast(device.type, dtype=_DTYPES[how.precision], enabled=how.precision != "float32"):
+                    loss = stepped(shown, targets[part.positions])
+                scaler.scale(loss / len(batch)).backward()
+                losses.append(float(loss.detach()))
             scaler.unscale_(self.optimizer)
-            torch.nn.utils.clip_grad_norm_(self.target.parameters(), 5.0)
+            torch.nn.utils.clip_grad_norm_(self.target.parameters(), _LONGEST)
             scaler.step(self.optimizer)
             scaler.update()
             taken = self.progress.steps + step + 1
             _follow(self.average, network, min(how.average, (1 + taken) / (10 + taken)))
-            journal.step(steps, losses[-1])
-        self.progress = replace(self.progress, epochs=epoch + 1, steps=self.progress.steps + steps)
+            journal.step(losses[-1])
+        if not math.isfinite(np.mean(losses)):
+            raise Misconfigured("The loss is no number any more.", "Choose a lower learning rate and begin a new run.")
         return float(np.mean(losses))
 
-    def _batches(
-        self, fitting: Crops, order: npt.NDArray[np.int64], epoch: int
-    ) -> Iterator[list[tuple[npt.NDArray[np.int64], torch.Tensor]]]:
-        """Yield this process's share of every batch, in the parts it is computed in; the next is made meanwhile."""
-        how = self.recipe.fit
-        numbers = np.arange(len(order))
+    def _order(self, fitting: Crops, stage: Stage) -> npt.NDArray[np.int64]:
+        """Draw the photographs of an epoch, in whole batches."""
+        whole = self.recipe.steps_of(stage, len(fitting)) * self.recipe.fit.batch
+        key = (self.recipe.seed, self.progress.epochs)
+        sources, balance = self.recipe.sources, self.recipe.fit.balance
+        return draw(fitting.photographs, sources, balance, stage.draws or whole, key)[:whole]
 
-        def part(chosen: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], torch.Tensor]:
-            varied = fitting.varied(order[chosen], chosen, self.recipe.augment, (self.recipe.seed, epoch))
-            return order[chosen], torch.from_numpy(varied)
-
-        def batch(first: int) -> list[tuple[npt.NDArray[np.int64], torch.Tensor]]:
-            share = numbers[first : first + how.batch][self.ranks.rank :: self.ranks.count]
-            return [part(chosen) for chosen in np.array_split(share, how.accumulate) if len(chosen)]
-
-        with ThreadPoolExecutor(1) as ahead:
-            coming = ahead.submit(batch, 0)
-            for first in range(0, len(order), how.batch):
-                ready = coming.result()
-                coming = ahead.submit(batch, first + how.batch)
-                yield ready
-
-    def _how_it_does(self, calibration: Crops) -> dict[str, float]:
-        """Measure the averaged network on the held-out part."""
-        network = build(self.recipe.architecture)
-        network.load_state_dict(self.average)
-        network.to(self.ranks.device, memory_format=torch.channels_last)
-        sources = [photograph.source for photograph in calibration.photographs]
-        quick = None if self.recipe.fit.precision == "float32" else torch.bfloat16
-        return how_it_does(scores_of(network, calibration, quick), calibration.grades.astype(int), sources)
+    def _targets(self, photographs: list[Photograph]) -> Targets:
+        targets = targets_of(photographs, self.recipe.fit.fellow)
+        if self.recipe.teacher is None:
+            return targets
+        return taught(targets, photographs, self.teacher, self.recipe.teacher.share)
 
 
-def scores_of(
-    network: Grader, crops: Crops, precision: torch.dtype | None = None, batch: int = 32
-) -> npt.NDArray[np.float32]:
-    """Return the network's score for every crop as the service would see it, (n,) float32.
+def _check(recipe: Recipe, run: Run, ranks: Ranks) -> None:
+    """Refuse at once what could not end well."""
+    path = run.out / checkpoint.NAME
+    if path.exists() and not run.resume:
+        raise Misconfigured(f"{run.out} holds a run already.", "Give --resume or another folder.")
+    if run.resume and not path.exists():
+        raise Misconfigured(f"{run.out} holds no checkpoint to resume.", "Begin without --resume.")
+    if recipe.fit.batch % (recipe.fit.accumulate * ranks.count):
+        raise Misconfigured(
+            f"A batch of {recipe.fit.batch} cannot be shared evenly.",
+            "Choose a batch that accumulate times the number of processes divides.",
+        )
+    if run.fold not in range(recipe.fit.folds):
+        raise Misconfigured(f"There is no fold {run.fold}.", f"The recipe has folds 0 to {recipe.fit.folds - 1}.")
 
-    Args:
-        network: to ask.
-        crops: to ask about.
-        precision: of the forward pass; None is float32, as the bundle is measured.
-        batch: crops at once.
-    """
-    network.eval()
-    device = network.head.weight.device
-    found = []
-    with torch.inference_mode(), torch.autocast(device.type, dtype=precision, enabled=precision is not None):
-        for first in range(0, len(crops), batch):
-            positions = np.arange(first, min(first + batch, len(crops)))
-            pictures = torch.from_numpy(crops.plain(positions)).to(device)
-            found.append(network(pictures.contiguous(memory_format=torch.channels_last))[0].float().cpu().numpy())
-    return np.concatenate(found) if found else np.zeros(0, np.float32)
+
+def _set_up(recipe: Recipe, ranks: Ranks) -> None:
+    """Set what torch and OpenCV hold for the whole process."""
+    keep_memory()
+    torch.set_num_threads(recipe.fit.threads)
+    cv2.setNumThreads(recipe.fit.threads)
+    if ranks.device.type == "cuda":
+        # cuBLAS reads it when it is first used; without it its sums may differ from run to run.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = not recipe.fit.deterministic
+        torch.use_deterministic_algorithms(recipe.fit.deterministic)
+    torch.manual_seed(recipe.seed)
 
 
 def _follow(average: dict[str, torch.Tensor], network: Grader, keep: float) -> None:

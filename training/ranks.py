@@ -4,10 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,10 @@ class Ranks:
             return module
         return DistributedDataParallel(module, device_ids=[self.device] if self.device.type == "cuda" else None)
 
-    def agreed(self, wish: bool) -> bool:  # noqa: FBT001 (a question has one answer)
-        """Return what the first process wishes, in all of them."""
+    def agreed(self, value: _Value) -> _Value:
+        """Return what the first process has found, in all of them."""
         if self.count == 1:
-            return wish
-        answer = [wish]
-        distributed.broadcast_object_list(answer, src=0)
+            return value
+        answer = [value]
+        distributed.broadcast_object_list(answer, src=0, device=self.device)
         return answer[0]

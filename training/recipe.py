@@ -174,6 +174,19 @@ class Recipe:
         """Epochs of all stages."""
         return sum(stage.epochs for stage in self.stages)
 
+    def size_of(self, stage: Stage) -> int:
+        """Return the side of the input in a stage, in pixels."""
+        return stage.size or self.preprocessing.size
+
+    def steps_of(self, stage: Stage, photographs: int) -> int:
+        """Return how many whole batches an epoch of a stage has, of so many photographs to fit on."""
+        return stage.draws // self.fit.batch if stage.draws else -(-photographs // self.fit.batch)
+
+    def pixels_from(self, epoch: int, photographs: int) -> int:
+        """Return how many pixels are still to be fitted from an epoch on: a measure of the time left."""
+        stages = [stage for stage in self.stages for _ in range(stage.epochs)][epoch:]
+        return sum(self.steps_of(stage, photographs) * self.fit.batch * self.size_of(stage) ** 2 for stage in stages)
+
 
 def load_recipe(name: str) -> Recipe:
     """Read a recipe of this package by name, or any TOML file by path.
