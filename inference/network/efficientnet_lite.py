@@ -8,6 +8,8 @@ below more than left and above; symmetric padding would shift the features again
 import torch
 from torch import nn
 
+from inference.network.backbone import Backbone
+
 STRIDE = 32  # of the whole network; inputs are multiples of it, which keeps every strided layer's input even
 
 # Stage: kernel, stride, expansion, channels
@@ -80,7 +82,7 @@ class _Inverted(nn.Module):  # type: ignore[misc]  # torch is followed nowhere
         return x + y if self.shortcut else y
 
 
-class EfficientNetLite(nn.Module):  # type: ignore[misc]  # torch is followed nowhere
+class EfficientNetLite(Backbone):
     """The features of EfficientNet-Lite: (n, 3, size, size) to (n, 1280, size / 32, size / 32).
 
     Args:

@@ -7,21 +7,22 @@ the score (rule P11). Backbones differ, the head does not.
 import torch
 from torch import nn
 
+from inference.network.backbone import Backbone
+
 
 class Grader(nn.Module):  # type: ignore[misc]  # torch is followed nowhere
     """A backbone with the grading head.
 
     Args:
-        backbone: a module that turns (n, 3, size, size) into (n, channels, h, w).
-        channels: how many features it gives.
+        backbone: gives the features.
         dropout: share of pooled features dropped in training.
     """
 
-    def __init__(self, backbone: nn.Module, channels: int, dropout: float = 0.0) -> None:
+    def __init__(self, backbone: Backbone, dropout: float = 0.0) -> None:
         super().__init__()
         self.backbone = backbone
         self.dropout = dropout
-        self.head = nn.Linear(channels, 1)
+        self.head = nn.Linear(backbone.channels, 1)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.ones_(self.head.bias)
 
