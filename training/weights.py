@@ -9,14 +9,17 @@ How ``run`` uses it::
 starts.
 """
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
+
 from casebook.errors import BadInput, Misconfigured, Unavailable
-from inference.network.catalogue import load_imagenet
+from inference.network import imagenet
 from inference.network.head import Grader
 from training.checkpoint import start_from
 
@@ -105,26 +108,26 @@ def fill(network: Grader, architecture: str, start: Path | Start) -> str:
     if start is Start.RANDOM:
         return ""
     published = _TORCHVISION[architecture]
-    load_imagenet(network, _download(published))
+    imagenet.fill(network.backbone, _downloaded(published), published.file)
     return published.file
 
 
-def _download(published: _Published) -> Path:
+def _downloaded(published: _Published) -> dict[str, torch.Tensor]:
     """Let torchvision fetch its file into torch's own cache, checked against the digest in its name."""
-    import torch
-
     remedy = f"Give the file {published.file} with --weights."
     try:
         from torchvision.models import get_weight
     except (ImportError, RuntimeError) as error:  # RuntimeError: built for another torch
         raise Misconfigured("The torchvision installed here does not fit this torch.", remedy) from error
     try:
-        get_weight(published.name).get_state_dict(progress=True, check_hash=True, weights_only=True)
+        weights: dict[str, torch.Tensor] = get_weight(published.name).get_state_dict(
+            progress=True, check_hash=True, weights_only=True
+        )
     except OSError as error:
         raise Unavailable(f"torchvision could not download {published.file}.", remedy) from error
-    except RuntimeError as error:
-        raise BadInput(f"What torchvision downloaded is not {published.file}.", "Try again.") from error
-    return Path(torch.hub.get_dir()) / "checkpoints" / published.file
+    except (RuntimeError, pickle.UnpicklingError) as error:
+        raise BadInput(f"What torchvision downloaded is not {published.file}.", remedy) from error
+    return weights
 
 
 def _nothing(architecture: str, file: str) -> str:
