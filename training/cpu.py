@@ -33,13 +33,15 @@ def keep_memory() -> None:
 def hasten(network: nn.Module) -> None:
     """Let every depthwise convolution of a network that is fitted on the CPU in bfloat16 compute its gradients fast."""
     for module in network.modules():
-        if isinstance(module, SameConv2d) and module.groups == module.in_channels > 1:
+        if isinstance(module, nn.Conv2d) and module.groups == module.in_channels == module.out_channels > 1:
             module.forward = _hastened(module)  # type: ignore[method-assign]
 
 
-def _hastened(module: SameConv2d) -> Any:
+def _hastened(module: nn.Conv2d) -> Any:
+    explicit = module.explicit if isinstance(module, SameConv2d) else None
+
     def forward(pictures: torch.Tensor) -> torch.Tensor:
-        return _Depthwise.apply(pictures, module.weight, module.stride[0], module.padding[0], module.explicit)
+        return _Depthwise.apply(pictures, module.weight, module.stride[0], module.padding[0], explicit)
 
     return forward
 
