@@ -9,6 +9,7 @@ from casebook.errors import Misconfigured
 from inference import grading, preprocess, retina
 from inference.bundle import Bundle, RunnerCard
 from inference.reading import decoders, png
+from inference.runners.cuda import TorchRunner
 from inference.runners.onnx import OnnxRunner
 from inference.runners.openvino import OpenVinoRunner
 from inference.runners.runner import Runner, RunnerFailed
@@ -46,7 +47,8 @@ def choose(
 
     Args:
         bundle: what to run.
-        device: ``auto`` and ``cpu`` are the same until there is a CUDA runner.
+        device: ``cuda`` takes torch alone; ``auto`` and ``cpu`` are the same here, for a GPU belongs to a process of
+            its own (``inference.children``).
         threads: how many cores may compute (rule P8).
         cache: where OpenVINO may keep compiled graphs.
         avoid: names of runners that ended the process that loaded them.
@@ -56,9 +58,10 @@ def choose(
         Misconfigured: the device has no runner here, or no runner answers as the card says.
     """
     if device == "cuda":
-        raise Misconfigured(
-            "model.device is cuda, but this version has no runner for it.", "Set model.device to auto or cpu."
-        )
+        try:
+            return Choice(load_torch(bundle), bundle.card.runners["torch"])
+        except RunnerFailed as failure:
+            raise cuda_refused(failure) from failure
     complaints: list[str] = []
     for name, title in TITLES.items():
         card = bundle.card.runners.get(name)
@@ -78,6 +81,37 @@ def choose(
     raise Misconfigured(
         f"Nothing here computes the bundle {bundle.card.name} as its card says. {' '.join(complaints)}",
         "Install the bundle again, or set model.bundle to another one.",
+    )
+
+
+def load_torch(bundle: Bundle, *, device: str = "cuda") -> TorchRunner:
+    """Load the bundle's weights with torch, and let it reproduce the golden pictures.
+
+    Args:
+        bundle: what to run.
+        device: torch's name of what computes; ``cpu`` is for tests and comparisons.
+
+    Raises:
+        RunnerFailed: weights, torch or GPU are not there, or it does not answer as the card says.
+    """
+    name, card, network = bundle.card.name, bundle.card.runners.get("torch"), bundle.card.network
+    if card is None or network is None:
+        raise RunnerFailed(f"the bundle {name} has no weights for torch.", "Set model.bundle to one that has them.")
+    runner = TorchRunner(bundle.files[card.file], network.architecture, bundle.preprocessing.size, device=device)
+    try:
+        _check_golden(bundle, runner, card)
+    except RunnerFailed as failure:
+        raise RunnerFailed(
+            f"torch does not compute the bundle {name} as its card says: {failure.message}", "Install the bundle again."
+        ) from failure
+    return runner
+
+
+def cuda_refused(failure: RunnerFailed) -> Misconfigured:
+    """Say why what was asked for cannot be had, and what else there is."""
+    remedy = failure.remedy.removesuffix(".")
+    return Misconfigured(
+        f"model.device is cuda, but {failure.message}", f"{remedy or 'Free the GPU'}, or set model.device to cpu."
     )
 
 

@@ -72,6 +72,12 @@ def make(folder: Path, *, gain: float = 575.0, offset: float = -12.5, **changes:
     return folder
 
 
+def card_of(folder: Path) -> dict[str, Any]:
+    """Return a bundle's card."""
+    card: dict[str, Any] = json.loads((folder / "card.json").read_text())
+    return card
+
+
 def write_card(folder: Path, card: dict[str, Any]) -> None:
     """Write a card as it is, right or wrong."""
     (folder / "card.json").write_text(json.dumps(card, indent=1))

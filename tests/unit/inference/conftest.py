@@ -19,6 +19,14 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def with_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a bundle that torch runs too; it is shared, so leave it as it is."""
+    import torch_bundle  # torch takes long to load
+
+    return torch_bundle.make(tmp_path_factory.mktemp("weights") / "torch-stand-in")
+
+
+@pytest.fixture(scope="session")
 def examiner(stand_in: Path) -> Examiner:
     """Give the whole story of a file, in this process."""
     bundle = load_bundle(stand_in)

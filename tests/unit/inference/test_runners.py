@@ -101,8 +101,3 @@ def test_another_grade_is_refused_even_within_the_tolerance(folder: Path) -> Non
     change(folder, golden=card["golden"])
     with pytest.raises(Misconfigured, match=r"OpenVINO is not used: .*ONNX Runtime is not used: .*differently"):
         choose(load_bundle(folder), device="auto", threads=1)
-
-
-def test_cuda_has_no_runner_yet_and_says_so(stand_in: Path) -> None:
-    with pytest.raises(Misconfigured, match=r"model\.device is cuda"):
-        choose(load_bundle(stand_in), device="cuda", threads=1)
