@@ -1,4 +1,4 @@
-"""The commands: ``python -m training run|teach|export|evaluate|gate``."""
+"""The commands: ``python -m training run|teach|export|evaluate|compare|shadow|gate``."""
 
 import argparse
 import json
@@ -38,6 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("checkpoint", type=Path)
     _add_data(export)
     export.add_argument("--out", type=Path, required=True, help="folder of the bundle to make")
+    export.add_argument(
+        "--folds", type=Path, nargs="+", default=[], metavar="CHECKPOINT",
+        help="checkpoints with other parts held out; thresholds and calibration are fitted on all of them",
+    )  # fmt: skip
     export.set_defaults(command=_export)
     teach = commands.add_parser("teach", help="score photographs with runs that have not seen them, for a student")
     teach.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of finished runs of all folds")
@@ -49,7 +53,23 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(evaluate)
     evaluate.add_argument("--split", choices=["valid", "train"], default="valid")
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    evaluate.add_argument("--out", type=Path, help="folder for the report, as JSON and as a page")
+    _add_discretion(evaluate)
     evaluate.set_defaults(command=_evaluate)
+    compare = commands.add_parser("compare", help="measure two bundles on the same photographs")
+    compare.add_argument("bundles", type=Path, nargs=2, metavar="BUNDLE")
+    _add_data(compare)
+    compare.add_argument("--split", choices=["valid", "train"], default="valid")
+    compare.add_argument("--out", type=Path, required=True, help="folder for the report, as JSON and as a page")
+    _add_discretion(compare)
+    compare.set_defaults(command=_compare)
+    shadow = commands.add_parser("shadow", help="compare gradings with a clinic's own grades, before anything is on")
+    shadow.add_argument(
+        "--cases", type=Path, required=True, help="CSV: path or sop_instance_uid, grade; camera, patient where known"
+    )
+    shadow.add_argument("--gradings", type=Path, required=True, help="of retinagate grade --json or the API, or a CSV")
+    shadow.add_argument("--out", type=Path, required=True, help="folder for the report, as JSON and as a page")
+    shadow.set_defaults(command=_shadow)
     gate = commands.add_parser("gate", help="fit the gate's question whether it is a retina at all")
     gate.add_argument("--data", type=Path, required=True, help="folder with labels.csv and negatives/")
     gate.add_argument("--out", type=Path, required=True, help="where to write, e.g. inference/fundus.json")
@@ -61,6 +81,10 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", type=Path, nargs="+", required=True, help="folders of labelled photographs")
 
 
+def _add_discretion(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--without-photographs", action="store_true", help="show no photograph in the page")
+
+
 def _export(options: argparse.Namespace) -> None:
     from datetime import UTC, datetime
 
@@ -68,16 +92,53 @@ def _export(options: argparse.Namespace) -> None:
     from training.export import export
     from training.sources import read_labels
 
-    photographs = read_labels(*options.data)
-    print(table(export(options.checkpoint, photographs, options.out, created=datetime.now(UTC).date())))
+    photographs, created = read_labels(*options.data), datetime.now(UTC).date()
+    print(table(export(options.checkpoint, photographs, options.out, created=created, folds=options.folds)))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     from training.evaluate import evaluate, table
     from training.sources import read_labels
 
-    found = evaluate(options.bundle, read_labels(*options.data), split=options.split)
+    photographs = read_labels(*options.data)
+    if options.out is None:
+        found = evaluate(options.bundle, photographs, split=options.split)
+    else:
+        from datetime import UTC, datetime
+
+        from training.report import report
+
+        found = report(
+            options.bundle,
+            photographs,
+            options.out,
+            split=options.split,
+            data=options.data,
+            created=datetime.now(UTC).date(),
+            with_photographs=not options.without_photographs,
+        )
     print(json.dumps(found, indent=1) if options.json else table(found))
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from training.compare import compare
+    from training.sources import read_labels
+
+    first, second = options.bundles
+    told = compare(
+        (first, second),
+        read_labels(*options.data),
+        options.out,
+        split=options.split,
+        with_photographs=not options.without_photographs,
+    )
+    print(*told["sentences"], sep="\n")
+
+
+def _shadow(options: argparse.Namespace) -> None:
+    from training.shadow import shadow
+
+    print(*shadow(options.cases, options.gradings, options.out)["sentences"], sep="\n")
 
 
 def _gate(options: argparse.Namespace) -> None:

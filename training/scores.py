@@ -1,6 +1,4 @@
-"""How good a grader is: agreement, referable disease, intervals by patient; and the cuts between grades."""
-
-from collections.abc import Callable
+"""How good a grader is on one set of photographs: agreement, referable disease; and the cuts between grades."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,17 +7,23 @@ from casebook.words import REFERABLE_FROM
 
 Numbers = npt.NDArray[np.floating]
 Grades = npt.NDArray[np.integer]
-_GRADES = 5
+GRADES = 5
+_WEIGHT = (np.arange(GRADES)[:, None] - np.arange(GRADES)[None, :]) ** 2
 
 
 def quadratic_kappa(truth: Grades, shown: Grades) -> float:
     """Return the quadratic weighted kappa (Cohen, Psychol Bull 1968;70:213) of grades 0-4; NaN where undefined."""
-    table = np.bincount(truth * _GRADES + shown, minlength=_GRADES**2).reshape(_GRADES, _GRADES).astype(float)
-    steps = np.arange(_GRADES)
-    weight = (steps[:, None] - steps[None, :]) ** 2
-    chance = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(table.sum(), 1)
-    expected = float((weight * chance).sum())
-    return 1 - float((weight * table).sum()) / expected if expected else float("nan")
+    return float(kappa_of(np.bincount(truth * GRADES + shown, minlength=GRADES**2).reshape(GRADES, GRADES)))
+
+
+def kappa_of(tables: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the quadratic weighted kappa of (..., 5, 5) counts of true by shown grade; NaN where undefined."""
+    counts = np.asarray(tables, dtype=np.float64)
+    total = counts.sum(axis=(-2, -1))
+    chance = counts.sum(axis=-1)[..., :, None] * counts.sum(axis=-2)[..., None, :]
+    expected = (_WEIGHT * chance).sum(axis=(-2, -1))
+    observed = (_WEIGHT * counts).sum(axis=(-2, -1)) * total
+    return np.asarray(1 - np.divide(observed, expected, out=np.full_like(expected, np.nan), where=expected > 0))
 
 
 def auc(positive: npt.NDArray[np.bool_], scores: Numbers) -> float:
@@ -77,56 +81,3 @@ def how_it_does(scores: Numbers, grades: Grades, sources: list[str]) -> dict[str
         told[f"{source} kappa"] = round(quadratic_kappa(grades[theirs], shown[theirs]), 3)
         told[f"{source} auc"] = round(auc(grades[theirs] >= REFERABLE_FROM, scores[theirs]), 3)
     return told
-
-
-def sensitivity(truth: Grades, shown: Grades) -> float:
-    """Return the share of referable photographs that are shown as referable."""
-    referable = truth >= REFERABLE_FROM
-    return float((shown[referable] >= REFERABLE_FROM).mean()) if referable.any() else float("nan")
-
-
-def specificity(truth: Grades, shown: Grades) -> float:
-    """Return the share of photographs that need no referral and are shown so."""
-    healthy = truth < REFERABLE_FROM
-    return float((shown[healthy] < REFERABLE_FROM).mean()) if healthy.any() else float("nan")
-
-
-MEASURES: dict[str, Callable[[Grades, Numbers, Grades], float]] = {
-    "quadratic_kappa": lambda truth, _scores, shown: quadratic_kappa(truth, shown),
-    "accuracy": lambda truth, _scores, shown: float((truth == shown).mean()),
-    "referable_auc": lambda truth, scores, _shown: auc(truth >= REFERABLE_FROM, scores),
-    "sensitivity": lambda truth, _scores, shown: sensitivity(truth, shown),
-    "specificity": lambda truth, _scores, shown: specificity(truth, shown),
-}
-
-
-def measured(
-    truth: Grades, scores: Numbers, shown: Grades, patients: list[str], *, rounds: int = 1000, seed: int = 0
-) -> dict[str, dict[str, float | None]]:
-    """Measure a grader with 95 % bootstrap intervals, drawn by patient.
-
-    Returns:
-        For each measure its ``value``, ``low`` and ``high``; None where it is undefined.
-    """
-    names, member = np.unique(np.array(patients), return_inverse=True)
-    positions = [np.flatnonzero(member == number) for number in range(len(names))]
-    random = np.random.default_rng(seed)
-    drawn: dict[str, list[float]] = {name: [] for name in MEASURES}
-    for _ in range(rounds):
-        sample = np.concatenate([positions[number] for number in random.integers(0, len(names), len(names))])
-        for name, measure in MEASURES.items():
-            drawn[name].append(measure(truth[sample], scores[sample], shown[sample]))
-    told = {}
-    for name, measure in MEASURES.items():
-        finite = np.array([value for value in drawn[name] if np.isfinite(value)])
-        low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (float("nan"), float("nan"))
-        told[name] = {
-            "value": _rounded(measure(truth, scores, shown)),
-            "low": _rounded(float(low)),
-            "high": _rounded(float(high)),
-        }
-    return told
-
-
-def _rounded(value: float) -> float | None:
-    return round(value, 4) if np.isfinite(value) else None
