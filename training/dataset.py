@@ -1,54 +1,88 @@
 """Photographs in memory: decoded and cut once, drawn in an order that seed and epoch decide."""
 
+import logging
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import simplejpeg
 
+from casebook.errors import BadInput
 from inference.preprocess import Preprocessing, cut, normalise, prepare
+from inference.reader import Rejected, frames
 from inference.retina import Picture, find_circle
 from training.augment import CACHE_MARGIN, augmented
+from training.photograph import LeftOut, Photograph
 from training.recipe import Augment
-from training.sources import Photograph
+
+_log = logging.getLogger(__name__)
+
+_MOST_UNREADABLE = 0.02  # share of the photographs; more of them are no accident
 
 
 def decode(path: Path) -> Picture:
-    """Decode a JPEG strictly to (H, W, 3) uint8 RGB, with the decoder of the service (rule P18).
+    """Decode a DICOM object, JPEG or PNG to (H, W, 3) uint8 RGB, as the service does (rule P18).
+
+    The first frame counts. As in the service, a picture of hospital size comes reduced.
 
     Raises:
-        ValueError: it is damaged or no JPEG.
+        BadInput: it is damaged, or no picture that could be graded.
     """
-    return np.asarray(simplejpeg.decode_jpeg(path.read_bytes(), colorspace="RGB"), dtype=np.uint8)
+    try:
+        return next(frames(path)).picture
+    except Rejected as rejected:
+        raise BadInput(f"{path.name} cannot be used: {rejected.message}") from rejected
+    except OSError as error:
+        raise BadInput(f"{path.name} cannot be read.", "Check that it is there, and its rights.") from error
 
 
 class Crops:
-    """The retinas of many photographs, held in memory as uint8; photographs without a retina are left out.
+    """The retinas of many photographs, held in memory as uint8; what shows none or cannot be read is left out.
 
     Args:
         photographs: to hold, in this order.
         preprocessing: of the recipe.
         fitting: with room around the retina for the augmentation; else exactly what the service would see.
+
+    Attributes:
+        photographs: whose retinas are held.
+        left_out: the others, each with its reason.
+
+    Raises:
+        BadInput: several photographs, and more than 2 %, cannot be read, or none shows a retina.
     """
 
     def __init__(self, photographs: list[Photograph], preprocessing: Preprocessing, *, fitting: bool) -> None:
         self.preprocessing = preprocessing
         self.photographs: list[Photograph] = []
-        self.left_out: list[Photograph] = []
-        crops = []
+        self.left_out: list[LeftOut] = []
+        self._crops: list[Picture] = []
+        unreadable = []
+        room = round(preprocessing.size * CACHE_MARGIN / preprocessing.margin)
         for photograph in photographs:
-            picture = decode(photograph.path)
+            try:
+                picture = decode(photograph.path)
+            except BadInput as bad:
+                unreadable.append(LeftOut(photograph, bad.message))
+                continue
             circle = find_circle(picture)
             if circle is None:
-                self.left_out.append(photograph)
+                self.left_out.append(LeftOut(photograph, f"{photograph.path.name} shows no retina."))
                 continue
-            room = round(preprocessing.size * CACHE_MARGIN / preprocessing.margin)
-            crops.append(
+            self._crops.append(
                 cut(picture, circle, room, CACHE_MARGIN) if fitting else prepare(picture, circle, preprocessing)
             )
             self.photographs.append(photograph)
-        self._crops = crops
+        self.left_out += unreadable
+        if len(unreadable) > max(1, _MOST_UNREADABLE * len(photographs)):
+            raise BadInput(
+                f"{len(unreadable)} of {len(photographs)} photographs cannot be read. {unreadable[0].reason}",
+                "Mend them, or take their lines out.",
+            )
+        for out in unreadable:
+            _log.warning("%s It is left out.", out.reason)
+        if photographs and not self.photographs:
+            raise BadInput(f"No photograph can be used. {self.left_out[0].reason}", "Check that they show retinas.")
 
     def __len__(self) -> int:
         return len(self._crops)

@@ -1,10 +1,19 @@
-"""The labelled photographs: reads ``labels.csv`` and knows under which terms each source may be used."""
+"""The labelled photographs of all folders, no patient of whom is on two sides, and under which terms they may be used.
 
-import csv
-from dataclasses import dataclass
+What lies in a folder is told by ``training.layouts``; here stands what is true of all folders together.
+"""
+
+import logging
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from casebook.errors import BadInput
+from training.duplicates import apart
+from training.layouts import read
+from training.photograph import LeftOut, Photograph
+from training.split import with_valid
+
+__all__ = ["TERMS", "LeftOut", "Photograph", "read_labels", "read_sources"]
 
 TERMS = {
     "aptos2019": (
@@ -21,56 +30,49 @@ TERMS = {
     ),
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Photograph:
-    """One labelled photograph.
-
-    Attributes:
-        path: of the file.
-        source: data set it comes from.
-        patient: what must never be on both sides of a split.
-        laterality: R, L, or nothing where it is not known.
-        grade: 0-4, ICDR scale.
-        split: ``train`` or ``valid``; nothing is ever fitted on ``valid``.
-    """
-
-    path: Path
-    source: str
-    patient: str
-    laterality: str
-    grade: int
-    split: str
+_log = logging.getLogger(__name__)
 
 
 def read_labels(*folders: Path) -> list[Photograph]:
-    """Read the labels of data folders, in the order of their files.
+    """Read the labelled photographs of data folders; what is left out is logged.
 
     Raises:
-        BadInput: there is no ``labels.csv``, or a line of it is wrong.
+        BadInput: as ``read_sources``.
     """
-    return [photograph for folder in folders for photograph in _labelled(folder)]
-
-
-def _labelled(folder: Path) -> list[Photograph]:
-    try:
-        with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
-            photographs = [
-                Photograph(
-                    path=folder / line["path"],
-                    source=line["source"],
-                    patient=line["patient"],
-                    laterality=line.get("laterality", ""),
-                    grade=int(line["grade"]),
-                    split=line["split"],
-                )
-                for line in csv.DictReader(file)
-            ]
-    except OSError as error:
-        raise BadInput(f"There is no labels.csv in {folder}.", "Give the folder that holds it.") from error
-    except (KeyError, ValueError) as error:
-        raise BadInput(f"labels.csv is wrong: {error}.", "It needs path, source, patient, grade and split.") from error
-    for photograph in photographs:
-        if photograph.grade not in range(5) or photograph.split not in {"train", "valid"}:
-            raise BadInput(f"labels.csv is wrong at {photograph.path}.", "Grades are 0-4, splits train or valid.")
+    photographs, left_out = read_sources(*folders)
+    for out in left_out:
+        _log.warning("%s is left out. %s", out.photograph.path.name, out.reason)
     return photographs
+
+
+def read_sources(*folders: Path) -> tuple[list[Photograph], list[LeftOut]]:
+    """Read the labelled photographs of data folders, in the order of their tables.
+
+    Returns:
+        Photographs with a patient and a split each, and the copies that are left out.
+
+    Raises:
+        BadInput: a folder cannot be read, a photograph is listed twice, or a patient stands on both sides.
+    """
+    photographs = [photograph for folder in folders for photograph in read(folder)]
+    _check_once(photographs)
+    _check_sides(photographs)
+    kept, left_out = apart(photographs)
+    return with_valid(kept), left_out
+
+
+def _check_once(photographs: list[Photograph]) -> None:
+    counts = Counter(photograph.path.resolve() for photograph in photographs)
+    twice = [path for path, count in counts.items() if count > 1]
+    if twice:
+        raise BadInput(f"The labels list {twice[0]} twice.", "Take one of the lines out, and give a folder once.")
+
+
+def _check_sides(photographs: list[Photograph]) -> None:
+    sides: dict[str, set[str]] = defaultdict(set)
+    for photograph in photographs:
+        if photograph.patient and photograph.split:
+            sides[photograph.patient].add(photograph.split)
+    both = [patient for patient, splits in sides.items() if len(splits) > 1]
+    if both:
+        raise BadInput(f"The labels put the patient {both[0]} into both splits.", "Keep a patient in one.")

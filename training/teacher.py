@@ -64,7 +64,7 @@ def teach(runs: list[Path], photographs: list[Photograph], *, say: bool = True) 
         scores = (scores_of(network, crops) + scores_of(network, crops, mirrored=True)) / 2
         for photograph, score in zip(crops.photographs, scores.tolist(), strict=True):
             found[key_of(photograph)].append(score)
-        blank |= {key_of(photograph) for photograph in crops.left_out}
+        blank |= {key_of(out.photograph) for out in crops.left_out}
     unseen = [
         key_of(photograph)
         for photograph in photographs
@@ -72,7 +72,7 @@ def teach(runs: list[Path], photographs: list[Photograph], *, say: bool = True) 
     ]
     if unseen:
         raise Misconfigured(
-            f"{len(unseen)} photographs were held out by none of the runs, e.g. {unseen[0]}.",
+            f"{unseen[0]} and {len(unseen) - 1} more were held out by none of the runs.",
             "Give finished runs of all folds.",
         )
     return {key: float(np.mean(scores)) for key, scores in found.items()}

@@ -7,7 +7,7 @@ believes no length that does not fit into the file.
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from inference.reading.rejection import damaged, over_limit
@@ -98,11 +98,12 @@ class File:
     pixel_vr: str
 
 
-def read(data: memoryview) -> File:
+def read(data: memoryview, also: Mapping[int, bytes] | None = None) -> File:
     """Read a DICOM file's attributes.
 
     Args:
         data: the whole file, preamble included.
+        also: further attributes to keep, with their value representations (PS3.6).
 
     Raises:
         Rejected: it cannot be understood, or goes beyond our limits.
@@ -110,6 +111,7 @@ def read(data: memoryview) -> File:
     syntax, position = _file_meta(data)
     if syntax == DEFLATED:
         data, position = _inflated(data[position:]), 0
+    wanted = {**_WANTED, **(also or {})}
     values: dict[int, Value] = {}
     little = syntax != _BIG_ENDIAN
     for element in _walk(data, position, explicit=syntax != _IMPLICIT, little=little):
@@ -117,12 +119,12 @@ def read(data: memoryview) -> File:
             return File(
                 syntax, values, data[element.start : element.end], element.undefined, element.vr.decode("ascii")
             )
-        if element.tag in _WANTED:
+        if element.tag in wanted:
             if element.tag in values:
                 raise damaged("An attribute of the picture stands there twice.")
             if element.undefined or element.end - element.start > MAX_VALUE:
                 raise over_limit("An attribute of the picture is too long.")
-            vr = _WANTED[element.tag] if element.vr in {b"", b"UN"} else element.vr
+            vr = wanted[element.tag] if element.vr in {b"", b"UN"} else element.vr
             values[element.tag] = Value(bytes(data[element.start : element.end]), vr, little)
     return File(syntax, values, None, encapsulated=False, pixel_vr="")
 

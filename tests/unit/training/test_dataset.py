@@ -4,15 +4,22 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import simplejpeg
 
+from casebook.errors import BadInput
+from casebook.words import Laterality
+from inference import phantom
+from inference.phantom_dicom import ophthalmic_photograph, synthetic_uid
 from inference.preprocess import cut, normalise, prepare
+from inference.reader import frames
 from inference.retina import find_circle
 from training.augment import CACHE_MARGIN, augmented
 from training.dataset import Crops, decode, draw
 from training.recipe import Augment, Recipe
-from training.sources import Photograph, read_labels
+from training.sources import LeftOut, Photograph, read_labels
 
 STILL = Augment(
     scale=0, shift=0, aspect=0, cut=(0, 0), brightness=0, tint=0, gamma=0, saturation=0, blur=(0, 1), jpeg=(0, 50)
@@ -91,11 +98,81 @@ def test_an_epoch_has_an_order_of_its_own() -> None:
 
 
 def test_a_photograph_without_a_retina_is_left_out(eyes: Path, recipe: Recipe, tmp_path: Path) -> None:
-    import simplejpeg
-
     (tmp_path / "0.jpg").write_bytes((eyes / "0.jpg").read_bytes())
     (tmp_path / "black.jpg").write_bytes(simplejpeg.encode_jpeg(np.zeros((80, 80, 3), np.uint8), colorspace="RGB"))
     photographs = [Photograph(tmp_path / name, "idrid", name, "", 0, "train") for name in ("black.jpg", "0.jpg")]
     crops = Crops(photographs, recipe.preprocessing, fitting=False)
     assert [photograph.path.name for photograph in crops.photographs] == ["0.jpg"]
-    assert [photograph.path.name for photograph in crops.left_out] == ["black.jpg"]
+    assert [out.reason for out in crops.left_out] == ["black.jpg shows no retina."]
+
+
+def test_performance_P18_every_kind_of_file_is_decoded_as_the_service_does(tmp_path: Path) -> None:
+    picture = phantom.draw(7, lesions=phantom.MANY, size=160)
+    jpeg = simplejpeg.encode_jpeg(picture, quality=90, colorspace="RGB", colorsubsampling="420")
+    (tmp_path / "eye.jpg").write_bytes(jpeg)
+    cv2.imwrite(str(tmp_path / "eye.png"), picture[..., ::-1])
+    for name, content in (("native", picture), ("jpeg", jpeg)):
+        ophthalmic_photograph(
+            content,
+            laterality=Laterality.RIGHT,
+            study_uid=synthetic_uid("study"),
+            series_uid=synthetic_uid("series"),
+            sop_uid=synthetic_uid(name),
+        ).save_as(tmp_path / name, enforce_file_format=True)
+    lossy = simplejpeg.decode_jpeg(jpeg, colorspace="RGB")
+    for name, expected in (("eye.jpg", lossy), ("jpeg", lossy), ("eye.png", picture), ("native", picture)):
+        assert np.array_equal(decode(tmp_path / name), expected), name
+
+
+def test_performance_P18_a_picture_of_hospital_size_comes_reduced_as_in_the_service(tmp_path: Path) -> None:
+    picture = cv2.resize(phantom.draw(7, lesions=phantom.FEW, size=400), (3300, 3300))
+    (tmp_path / "large.jpg").write_bytes(simplejpeg.encode_jpeg(picture, quality=90, colorspace="RGB"))
+    decoded = decode(tmp_path / "large.jpg")
+    assert decoded.shape == (1650, 1650, 3)
+    assert np.array_equal(decoded, next(frames(tmp_path / "large.jpg")).picture)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "bad.jpg cannot be used: The file is empty."),
+        (b"no picture", "bad.jpg cannot be used: The file is neither DICOM nor JPEG nor PNG."),
+        (None, "bad.jpg cannot be read. Check that it is there, and its rights."),
+    ],
+)
+def test_what_cannot_be_decoded_is_named_in_one_sentence(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+    if content is not None:
+        (tmp_path / "bad.jpg").write_bytes(content)
+    with pytest.raises(BadInput) as bad:
+        decode(tmp_path / "bad.jpg")
+    assert str(bad.value) == sentence
+
+
+def some(eyes: Path, folder: Path, good: int, cut: int) -> list[Photograph]:
+    """Return good photographs, and others whose file ends in the middle."""
+    photographs = [Photograph(eyes / "0.jpg", "idrid", f"g{number}", "", 0, "train") for number in range(good)]
+    for number in range(cut):
+        path = folder / f"cut{number}.jpg"
+        path.write_bytes((eyes / "0.jpg").read_bytes()[:2000])
+        photographs.insert(0, Photograph(path, "idrid", path.name, "", 0, "train"))
+    return photographs
+
+
+def test_one_corrupt_picture_of_many_is_named_and_left_out(
+    eyes: Path, recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    photographs = some(eyes, tmp_path, good=8, cut=1)
+    crops = Crops(photographs, recipe.preprocessing, fitting=True)
+    assert crops.photographs == photographs[1:]
+    reason = "cut0.jpg cannot be used: The JPEG ends before its end marker."
+    assert crops.left_out == [LeftOut(photographs[0], reason)]
+    assert caplog.messages == [f"{reason} It is left out."]
+
+
+def test_many_corrupt_pictures_stop_the_run(eyes: Path, recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"2 of 10 photographs cannot be read\. cut1\.jpg cannot be used"):
+        Crops(some(eyes, tmp_path, good=8, cut=2), recipe.preprocessing, fitting=False)
+    assert len(Crops(some(eyes, tmp_path, good=98, cut=2), recipe.preprocessing, fitting=False)) == 98
+    with pytest.raises(BadInput, match="No photograph can be used"):
+        Crops(some(eyes, tmp_path, good=0, cut=1), recipe.preprocessing, fitting=False)
+    assert len(Crops([], recipe.preprocessing, fitting=False)) == 0

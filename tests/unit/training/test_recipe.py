@@ -1,14 +1,11 @@
-"""A recipe is read strictly, and labels too: what is wrong is said in one sentence."""
+"""A recipe is read strictly: what is wrong is said in one sentence."""
 
 from pathlib import Path
 
 import pytest
 
-from casebook.errors import BadInput, Misconfigured
+from casebook.errors import Misconfigured
 from training.recipe import Recipe, load_recipe, parse_recipe
-from training.sources import read_labels
-
-HEAD = "path,source,patient,grade,split\n"
 
 
 def test_the_shipped_recipe_is_whole() -> None:
@@ -46,17 +43,3 @@ def test_a_wrong_recipe_is_refused(recipe: Recipe, right: str, wrong: str) -> No
 def test_a_missing_recipe_is_refused(name: str) -> None:
     with pytest.raises(Misconfigured, match="recipe"):
         load_recipe(name)
-
-
-@pytest.mark.parametrize(
-    "text", ["path,source\na,b\n", HEAD + "a,b,c,5,train\n", HEAD + "a,b,c,x,train\n", HEAD + "a,b,c,1,test\n"]
-)
-def test_wrong_labels_are_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "labels.csv").write_text(text)
-    with pytest.raises(BadInput, match="labels"):
-        read_labels(tmp_path)
-
-
-def test_missing_labels_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="labels"):
-        read_labels(tmp_path)
