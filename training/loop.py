@@ -34,7 +34,6 @@ from training.teacher import read_scores
 from training.weights import Start, fill, find
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-_LONGEST = 5.0  # norm of a step's gradient, beyond which it is shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ class _Fit:
                     left_out = len(fitting.left_out) + len(crops.left_out)
                     journal.say(
                         f"{len(fitting)} photographs of {size} pixels to fit on, {len(crops)} held out, "
-                        f"{left_out} without a retina"
+                        f"{left_out} left out"
                     )
                 steps = self.recipe.steps_of(stage, len(fitting))
                 with enough_for(
@@ -215,7 +214,8 @@ class _Fit:
                 scaler.scale(loss / len(batch)).backward()
                 losses.append(float(loss.detach()))
             scaler.unscale_(self.optimizer)
-            torch.nn.utils.clip_grad_norm_(self.target.parameters(), _LONGEST)
+            if how.clip:
+                torch.nn.utils.clip_grad_norm_(self.target.parameters(), how.clip)
             scaler.step(self.optimizer)
             scaler.update()
             taken = self.progress.steps + step + 1

@@ -41,6 +41,7 @@ class Fit:
         balance: how far rare grades of a source are drawn more often: 0 as they are, 1 all grades alike.
         fellow: share of the fellow eye's grade in the target, where both eyes of a patient are known.
         patience: epochs without a better loss on the held-out part after which a stage ends; 0 never.
+        clip: longest gradient of a step; a longer one is shortened to it; 0 shortens none.
         deterministic: on CUDA, only kernels that give the same bits again, which are slower; a CPU does so anyway.
     """
 
@@ -58,6 +59,7 @@ class Fit:
     balance: _Share = 0.0
     fellow: _Share = 0.0
     patience: _Whole = 0
+    clip: _Change = 5.0
     deterministic: bool = False
 
 

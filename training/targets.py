@@ -49,7 +49,7 @@ def taught(targets: Targets, photographs: list[Photograph], scores: Mapping[str,
     missing = [key_of(photograph) for photograph in photographs if key_of(photograph) not in scores]
     if missing:
         raise BadInput(
-            f"The teacher has no score for {len(missing)} photographs, e.g. {missing[0]}.",
+            f"The teacher has no score for {missing[0]} and {len(missing) - 1} more.",
             "Let it score the same photographs that are fitted on.",
         )
     theirs = np.array([scores[key_of(photograph)] for photograph in photographs], dtype=np.float32)

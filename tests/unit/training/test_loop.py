@@ -1,4 +1,4 @@
-"""A fit that was broken off and resumed is, bit for bit, the fit that was not."""
+"""A fit leaves a folder that tells everything about it, and says in one sentence why it cannot go on."""
 
 import json
 from dataclasses import replace
@@ -21,15 +21,6 @@ from training.sources import read_labels  # noqa: E402
 @pytest.fixture(scope="module")
 def unbroken(eyes: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fit(recipe, Run(read_labels(eyes), tmp_path_factory.mktemp("run") / "unbroken"))
-
-
-def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
-    eyes: Path, recipe: Recipe, tmp_path: Path, unbroken: Path
-) -> None:
-    first = fit(recipe, Run(read_labels(eyes), tmp_path / "broken", stop_after=0.0))
-    assert checkpoint.load_average(first)[2].epochs == 1
-    resumed = fit(recipe, Run(read_labels(eyes), tmp_path / "broken", resume=True))
-    assert resumed.read_bytes() == unbroken.read_bytes()
 
 
 def test_the_fit_learns_and_keeps_a_log(recipe: Recipe, unbroken: Path) -> None:
