@@ -1,6 +1,5 @@
 """Photographs in memory: decoded and cut once, drawn in an order that seed and epoch decide."""
 
-import logging
 from collections import Counter
 from pathlib import Path
 
@@ -9,13 +8,12 @@ import numpy.typing as npt
 
 from casebook.errors import BadInput
 from inference.preprocess import Preprocessing, cut, normalise, prepare
-from inference.reader import Rejected, frames
+from inference.reader import frames
 from inference.retina import Picture, find_circle
 from training.augment import CACHE_MARGIN, augmented
-from training.photograph import LeftOut, Photograph
+from training.left_out import LeftOut, tell
+from training.photograph import Photograph
 from training.recipe import Augment
-
-_log = logging.getLogger(__name__)
 
 _MOST_UNREADABLE = 0.02  # share of the photographs; more of them are no accident
 
@@ -29,11 +27,9 @@ def decode(path: Path) -> Picture:
         BadInput: it is damaged, or no picture that could be graded.
     """
     try:
-        return next(frames(path)).picture
-    except Rejected as rejected:
-        raise BadInput(f"{path.name} cannot be used: {rejected.message}") from rejected
-    except OSError as error:
-        raise BadInput(f"{path.name} cannot be read.", "Check that it is there, and its rights.") from error
+        return _first_frame(path)
+    except BadInput as bad:
+        raise BadInput(f"{path.name} cannot be used: {bad.message}") from bad
 
 
 class Crops:
@@ -61,13 +57,13 @@ class Crops:
         room = round(preprocessing.size * CACHE_MARGIN / preprocessing.margin)
         for photograph in photographs:
             try:
-                picture = decode(photograph.path)
+                picture = _first_frame(photograph.path)
             except BadInput as bad:
                 unreadable.append(LeftOut(photograph, bad.message))
                 continue
             circle = find_circle(picture)
             if circle is None:
-                self.left_out.append(LeftOut(photograph, f"{photograph.path.name} shows no retina."))
+                self.left_out.append(LeftOut(photograph, "It shows no retina."))
                 continue
             self._crops.append(
                 cut(picture, circle, room, CACHE_MARGIN) if fitting else prepare(picture, circle, preprocessing)
@@ -76,13 +72,12 @@ class Crops:
         self.left_out += unreadable
         if len(unreadable) > max(1, _MOST_UNREADABLE * len(photographs)):
             raise BadInput(
-                f"{len(unreadable)} of {len(photographs)} photographs cannot be read. {unreadable[0].reason}",
+                f"{len(unreadable)} of {len(photographs)} photographs cannot be read, {_named(unreadable[0])}",
                 "Mend them, or take their lines out.",
             )
-        for out in unreadable:
-            _log.warning("%s It is left out.", out.reason)
+        tell(self.left_out)
         if photographs and not self.photographs:
-            raise BadInput(f"No photograph can be used. {self.left_out[0].reason}", "Check that they show retinas.")
+            raise BadInput(f"No photograph can be used, {_named(self.left_out[0])}", "Check that they show retinas.")
 
     def __len__(self) -> int:
         return len(self._crops)
@@ -151,3 +146,14 @@ def draw(
     marks = (np.arange(draws) + random.random()) * ends[-1] / draws
     chosen = shuffled[np.minimum(np.searchsorted(ends, marks, side="right"), len(photographs) - 1)]
     return np.asarray(random.permutation(chosen), dtype=np.int64)
+
+
+def _first_frame(path: Path) -> Picture:
+    try:
+        return next(frames(path)).picture
+    except OSError as error:
+        raise BadInput("It cannot be opened.") from error
+
+
+def _named(out: LeftOut) -> str:
+    return f"{out.photograph.path.name} for one: {out.reason}"

@@ -26,7 +26,8 @@ from tqdm import tqdm
 from casebook.errors import BadInput
 from inference.retina import Picture
 from training.dataset import decode
-from training.photograph import LeftOut, Photograph
+from training.left_out import LeftOut
+from training.photograph import Photograph
 
 _SIDE = 96
 _MOVED = 12  # pixels of 96 by which an eye may have moved between two photographs

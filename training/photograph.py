@@ -23,16 +23,3 @@ class Photograph:
     laterality: str
     grade: int
     split: str
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A labelled photograph that is not used, and why.
-
-    Attributes:
-        photograph: which.
-        reason: one sentence.
-    """
-
-    photograph: Photograph
-    reason: str

@@ -3,17 +3,17 @@
 What lies in a folder is told by ``training.layouts``; here stands what is true of all folders together.
 """
 
-import logging
 from collections import Counter, defaultdict
 from pathlib import Path
 
 from casebook.errors import BadInput
 from training.duplicates import apart
 from training.layouts import read
-from training.photograph import LeftOut, Photograph
+from training.left_out import LeftOut, tell
+from training.photograph import Photograph
 from training.split import with_valid
 
-__all__ = ["TERMS", "LeftOut", "Photograph", "read_labels", "read_sources"]
+__all__ = ["TERMS", "Photograph", "read_labels", "read_sources"]
 
 TERMS = {
     "aptos2019": (
@@ -30,8 +30,6 @@ TERMS = {
     ),
 }
 
-_log = logging.getLogger(__name__)
-
 
 def read_labels(*folders: Path) -> list[Photograph]:
     """Read the labelled photographs of data folders; what is left out is logged.
@@ -40,8 +38,7 @@ def read_labels(*folders: Path) -> list[Photograph]:
         BadInput: as ``read_sources``.
     """
     photographs, left_out = read_sources(*folders)
-    for out in left_out:
-        _log.warning("%s is left out. %s", out.photograph.path.name, out.reason)
+    tell(left_out)
     return photographs
 
 

@@ -18,8 +18,9 @@ from inference.reader import frames
 from inference.retina import find_circle
 from training.augment import CACHE_MARGIN, augmented
 from training.dataset import Crops, decode, draw
+from training.left_out import LeftOut, tell
 from training.recipe import Augment, Recipe
-from training.sources import LeftOut, Photograph, read_labels
+from training.sources import Photograph, read_labels
 
 STILL = Augment(
     scale=0, shift=0, aspect=0, cut=(0, 0), brightness=0, tint=0, gamma=0, saturation=0, blur=(0, 1), jpeg=(0, 50)
@@ -103,7 +104,7 @@ def test_a_photograph_without_a_retina_is_left_out(eyes: Path, recipe: Recipe, t
     photographs = [Photograph(tmp_path / name, "idrid", name, "", 0, "train") for name in ("black.jpg", "0.jpg")]
     crops = Crops(photographs, recipe.preprocessing, fitting=False)
     assert [photograph.path.name for photograph in crops.photographs] == ["0.jpg"]
-    assert [out.reason for out in crops.left_out] == ["black.jpg shows no retina."]
+    assert crops.left_out == [LeftOut(photographs[0], "It shows no retina.")]
 
 
 def test_performance_P18_every_kind_of_file_is_decoded_as_the_service_does(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_performance_P18_a_picture_of_hospital_size_comes_reduced_as_in_the_serv
     [
         (b"", "bad.jpg cannot be used: The file is empty."),
         (b"no picture", "bad.jpg cannot be used: The file is neither DICOM nor JPEG nor PNG."),
-        (None, "bad.jpg cannot be read. Check that it is there, and its rights."),
+        (None, "bad.jpg cannot be used: It cannot be opened."),
     ],
 )
 def test_what_cannot_be_decoded_is_named_in_one_sentence(tmp_path: Path, content: bytes | None, sentence: str) -> None:
@@ -164,15 +165,23 @@ def test_one_corrupt_picture_of_many_is_named_and_left_out(
     photographs = some(eyes, tmp_path, good=8, cut=1)
     crops = Crops(photographs, recipe.preprocessing, fitting=True)
     assert crops.photographs == photographs[1:]
-    reason = "cut0.jpg cannot be used: The JPEG ends before its end marker."
+    reason = "The JPEG ends before its end marker."
     assert crops.left_out == [LeftOut(photographs[0], reason)]
-    assert caplog.messages == [f"{reason} It is left out."]
+    assert caplog.messages == [f"cut0.jpg is left out. {reason}"]
 
 
 def test_many_corrupt_pictures_stop_the_run(eyes: Path, recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"2 of 10 photographs cannot be read\. cut1\.jpg cannot be used"):
+    with pytest.raises(BadInput, match=r"2 of 10 photographs cannot be read, cut1.jpg for one"):
         Crops(some(eyes, tmp_path, good=8, cut=2), recipe.preprocessing, fitting=False)
     assert len(Crops(some(eyes, tmp_path, good=98, cut=2), recipe.preprocessing, fitting=False)) == 98
     with pytest.raises(BadInput, match="No photograph can be used"):
         Crops(some(eyes, tmp_path, good=0, cut=1), recipe.preprocessing, fitting=False)
     assert len(Crops([], recipe.preprocessing, fitting=False)) == 0
+
+
+def test_of_many_left_out_only_the_first_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    left_out = [LeftOut(photograph, "It shows no retina.") for photograph in many(50)]
+    tell(left_out)
+    assert caplog.messages[0] == "aptos20190 is left out. It shows no retina."
+    assert len(caplog.messages) == 11
+    assert caplog.messages[-1] == f"{len(left_out) - 10} more are left out."

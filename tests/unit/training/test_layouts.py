@@ -4,17 +4,25 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
+import pydicom
 import pytest
+import simplejpeg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.uid import ImplicitVRLittleEndian
 
 from casebook.errors import BadInput
 from casebook.words import Laterality
+from inference import phantom
 from inference.phantom_dicom import ophthalmic_photograph, synthetic_uid
+from training.dataset import Crops
 from training.layouts import read
 from training.objects import header_of
 from training.photograph import Photograph
+from training.recipe import Recipe
+from training.sources import read_labels
 from training.tables import columns_of, lines_of
 
 Make = Callable[..., Path]
@@ -36,13 +44,18 @@ def make(tmp_path: Path) -> Make:
     return write
 
 
-def object_at(path: Path, *, patient: str, laterality: Laterality | None = None, implicit: bool = False) -> str:
+def object_at(
+    path: Path,
+    *,
+    patient: str,
+    laterality: Laterality | None = None,
+    implicit: bool = False,
+    picture: bytes | None = None,
+) -> str:
     """Write a DICOM object and return its SOP Instance UID."""
-    import numpy as np
-
     uid = synthetic_uid(path.name)
     photograph = ophthalmic_photograph(
-        np.zeros((8, 8, 3), np.uint8),
+        np.zeros((8, 8, 3), np.uint8) if picture is None else picture,
         laterality=laterality,
         study_uid=synthetic_uid("study", patient or path.name),
         series_uid=synthetic_uid("series"),
@@ -125,8 +138,6 @@ def test_without_a_patient_the_study_is_one_person_s(tmp_path: Path) -> None:
 
 
 def test_an_eye_that_contradicts_itself_is_not_known(tmp_path: Path) -> None:
-    import pydicom
-
     object_at(tmp_path / "IM1", patient="P1", laterality=Laterality.RIGHT)
     photograph = pydicom.dcmread(tmp_path / "IM1")
     photograph.Laterality = "L"
@@ -156,6 +167,56 @@ def test_a_missing_object_is_named(tmp_path: Path) -> None:
     (tmp_path / "grades.csv").write_text("sop_instance_uid,grade\n1.2.3,0\n")
     with pytest.raises(BadInput, match=r"1 of 1 photographs .* missing, 1\.2\.3 for one"):
         read(tmp_path)
+
+
+def drawn(folder: Path, form: str) -> None:
+    """Lay ten synthetic eyes into a folder in one of the forms."""
+    names = []
+    for number in range(10):
+        picture = phantom.draw(number, lesions=phantom.MANY, size=160)
+        jpeg = simplejpeg.encode_jpeg(picture, quality=90, colorspace="RGB", colorsubsampling="420")
+        name = {
+            "ours": f"pictures/{number}.jpg",
+            "aptos": f"train_images/{number}.png",
+            "eyepacs": f"train/{number // 2}_{('left', 'right')[number % 2]}.jpeg",
+            "grades": f"{number % 5}/{number}.jpg",
+            "objects": f"study{number // 2}/IM{number}",
+        }[form]
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if form == "aptos":
+            cv2.imwrite(str(path), picture[..., ::-1])
+        elif form == "objects":
+            names.append(object_at(path, patient=f"P{number // 2}", picture=jpeg))
+            continue
+        else:
+            path.write_bytes(jpeg)
+        names.append(path.stem if form in {"aptos", "eyepacs"} else name)
+    grades = "".join(f"{name},{number % 5}\n" for number, name in enumerate(names))
+    table = {
+        "ours": ("labels.csv", "path,grade"),
+        "aptos": ("train.csv", "id_code,diagnosis"),
+        "eyepacs": ("trainLabels.csv", "image,level"),
+        "objects": ("grades.csv", "sop_instance_uid,grade"),
+    }
+    if form in table:
+        name, heading = table[form]
+        (folder / name).write_text(f"{heading}\n{grades}")
+
+
+@pytest.mark.parametrize(
+    ("form", "patients"), [("ours", 10), ("aptos", 10), ("eyepacs", 5), ("grades", 10), ("objects", 5)]
+)
+def test_every_form_is_read_decoded_and_split(tmp_path: Path, recipe: Recipe, form: str, patients: int) -> None:
+    drawn(tmp_path, form)
+    photographs = read_labels(tmp_path)
+    assert sorted(photograph.grade for photograph in photographs) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert {photograph.source for photograph in photographs} == {tmp_path.name}
+    side = {photograph.patient: photograph.split for photograph in photographs}
+    assert len(side) == patients
+    assert set(side.values()) == {"train", "valid"}
+    assert all(photograph.split == side[photograph.patient] for photograph in photographs)
+    assert len(Crops(photographs, recipe.preprocessing, fitting=True)) == 10
 
 
 @pytest.mark.parametrize(
