@@ -55,12 +55,14 @@ class RunnerCard(_Part):
         thresholds: between the grades.
         calibration: from score to probability.
         doubt_below: a grading less sure than this of referable disease asks for a human first; 0 never asks.
+        golden: its own scores of the golden pictures, in the card's order; without them those of the card hold.
     """
 
     file: str
     thresholds: Cuts
     calibration: Calibration
     doubt_below: float = Field(default=0.0, ge=0, le=1)
+    golden: tuple[float, ...] = ()
 
 
 class Golden(_Part):
@@ -97,7 +99,7 @@ class Card(BaseModel):
     outputs: Outputs
     network: Network | None = None  # cards written before there was a runner for bare weights need none
     files: dict[str, ListedFile]
-    runners: dict[Literal["openvino", "onnxruntime", "torch"], RunnerCard] = Field(min_length=1)
+    runners: dict[Literal["openvino", "openvino_float", "onnxruntime", "torch"], RunnerCard] = Field(min_length=1)
     golden: tuple[Golden, ...] = Field(min_length=1)
     golden_tolerance: float = Field(gt=0)
     licence: str
@@ -149,6 +151,8 @@ def load_bundle(folder: Path) -> Bundle:
     for name in (*(runner.file for runner in card.runners.values()), *(golden.file for golden in card.golden)):
         if name not in files:
             raise Misconfigured(f"The bundle's card uses the file {name} but does not list it.", _REMEDY)
+    if any(len(runner.golden) not in {0, len(card.golden)} for runner in card.runners.values()):
+        raise Misconfigured("The bundle's card does not say what each runner scores the golden pictures.", _REMEDY)
     return Bundle(card, raw.decode(), hashlib.sha256(raw).hexdigest(), preprocessing, files)
 
 

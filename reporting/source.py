@@ -170,7 +170,7 @@ def _source(position: int, photograph: Photograph, gradings: list[Grading]) -> S
 
 def _answer(grading: Grading) -> FrameAnswer:
     card = json.loads(grading.bundle.card)
-    runner = card.get("runners", {}).get(grading.runner, {})
+    runner = card.get("runners", {}).get(grading.runner.split(" ")[0], {})  # behind its name stands its version
     return FrameAnswer(
         frame=grading.frame,
         gradability=grading.gradability,

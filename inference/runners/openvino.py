@@ -17,19 +17,27 @@ class OpenVinoRunner:
         outputs: names of the score and the activation.
         threads: how many cores may compute.
         cache: folder where compiled graphs may lie; writable by the service's user only. None: compile at every start.
+        name: of the runner in the card.
 
     Raises:
         RunnerFailed: OpenVINO is not installed or cannot load the graph.
     """
 
     def __init__(
-        self, model: bytes, size: int, outputs: tuple[str, str], *, threads: int, cache: Path | None = None
+        self,
+        model: bytes,
+        size: int,
+        outputs: tuple[str, str],
+        *,
+        threads: int,
+        cache: Path | None = None,
+        name: str = "openvino",
     ) -> None:
         try:
             import openvino
         except ImportError as error:
             raise RunnerFailed("OpenVINO is not installed.") from error
-        self.name = f"openvino {openvino.__version__.split('-')[0]}"
+        self.name = f"{name} {openvino.__version__.split('-')[0]}"
         options: dict[str, Any] = {
             # Without the hint OpenVINO computes in bfloat16 where the processor can, and scores move (rule P6).
             "INFERENCE_PRECISION_HINT": "f32",
