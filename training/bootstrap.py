@@ -109,7 +109,11 @@ def measures(found: Outcomes, weights: Rows) -> dict[str, Row]:
 
 def measured(found: Outcomes, *, rounds: int = ROUNDS, seed: int = 0) -> dict[str, Found]:
     """Return each measure's ``value``, ``low`` and ``high``; None where it is undefined."""
-    values = measures(found, draws(found.patients, rounds=rounds, seed=seed))
+    return intervals(found, measures(found, draws(found.patients, rounds=rounds, seed=seed)))
+
+
+def intervals(found: Outcomes, values: dict[str, Row]) -> dict[str, Found]:
+    """Return ``value``, ``low`` and ``high`` of what ``measures`` returned for these outcomes."""
     told = {name: interval(values[name], moved=name in MOVED, least=0 if name in MOVED else -1) for name in MEASURES}
     for name, among in _shares(found).items():
         told[name] = at_an_end(told[name], len(set(found.patients[among].tolist())))

@@ -39,12 +39,14 @@ class Shadow:
         gradability: the gate's word.
         reason: why not simply gradable, or why a person should look.
         grade: 0-4; None where there is none.
+        bundle: what graded it, where the file says so.
     """
 
     key: str
     gradability: Gradability
     reason: Reason | None
     grade: int | None
+    bundle: str
 
     @property
     def to_a_person(self) -> bool:
@@ -111,7 +113,11 @@ def _shadow(name: str, line: Line) -> Shadow:
     if bool(grade) != (gradability in GRADED):
         raise line.wrong("it has a grade without a gradable photograph, or the other way about", _AS_WRITTEN)
     return Shadow(
-        name, Gradability(gradability), Reason(reason) if reason else None, line.grade("grade") if grade else None
+        name,
+        Gradability(gradability),
+        Reason(reason) if reason else None,
+        line.grade("grade") if grade else None,
+        line.cells.get("bundle", ""),
     )
 
 

@@ -9,8 +9,20 @@ import numpy as np
 from inference.examine import Examiner
 from training import pages, thumbnails
 from training.answers import Answer, answered, examiner_of, outcomes_of
-from training.bootstrap import INTERVAL, MEASURES, MOVED, Found, Outcomes, draws, interval, measures
-from training.evaluate import by_source, of_split
+from training.bootstrap import (
+    INTERVAL,
+    MEASURES,
+    MOVED,
+    Found,
+    Outcomes,
+    Row,
+    Rows,
+    draws,
+    interval,
+    intervals,
+    measures,
+)
+from training.evaluate import ALL, by_source, of_split
 from training.scores import GRADES
 from training.sources import Photograph
 
@@ -107,11 +119,14 @@ def compared(first: Side, second: Side) -> dict[str, Any]:
     sources: dict[str, Any] = {}
     sentences = []
     others = by_source(second.answers)
-    for source, theirs in by_source(first.answers).items():
+    parts = by_source(first.answers)
+    if len(parts) == 2:  # one source is all there is
+        del parts[ALL]
+    for source, theirs in parts.items():
         pair = outcomes_of(theirs), outcomes_of(others[source])
         rows = paired(*pair)
         sources[source] = {"photographs": len(theirs), "measures": rows, **_grade_by_grade(*pair)}
-        where = pages.NAMES.get(source, source) if source != "all" else "all sources together"
+        where = pages.NAMES.get(source, source) if source != ALL else "all sources together"
         sentences += [
             sentence(pages.TITLES[name], where, rows[name]["difference"], (first.name, second.name), name)
             for name in ("quadratic_kappa", "referable_auc", "sensitivity", "specificity")
@@ -127,17 +142,26 @@ def paired(first: Outcomes, second: Outcomes, *, seed: int = 0) -> dict[str, dic
     """
     weights = draws(first.patients, seed=seed)
     both = first.graded & second.graded
-    one, other = measures(first.part(both), weights[:, both]), measures(second.part(both), weights[:, both])
-    one["ungradable"] = measures(first, weights)["ungradable"]
-    other["ungradable"] = measures(second, weights)["ungradable"]
+    one, other = (
+        {**measures(side.part(both), weights[:, both]), **_refused(side, weights)} for side in (first, second)
+    )
+    # Whether a share is none or all is asked of the photographs it is taken over, which for this one are all.
+    told = [
+        intervals(side.part(both), values) | {"ungradable": intervals(side, values)["ungradable"]}
+        for side, values in ((first, one), (second, other))
+    ]
     return {
         name: {
-            "first": interval(one[name], moved=name in MOVED, least=0 if name in MOVED else -1),
-            "second": interval(other[name], moved=name in MOVED, least=0 if name in MOVED else -1),
+            "first": told[0][name],
+            "second": told[1][name],
             "difference": interval(other[name] - one[name], moved=name in MOVED),
         }
         for name in MEASURES
     }
+
+
+def _refused(side: Outcomes, weights: Rows) -> dict[str, Row]:
+    return {"ungradable": measures(side, weights)["ungradable"]}
 
 
 def better(difference: Found, name: str) -> int | None:
@@ -164,7 +188,7 @@ def sentence(measure: str, where: str, difference: Found, names: tuple[str, str]
 
 def _inside(measure: str) -> str:
     """Write a title as it stands inside a sentence."""
-    return measure[0].lower() + measure[1:]
+    return measure if measure.startswith("AUC") else measure[0].lower() + measure[1:]
 
 
 def _names(examiners: list[Examiner]) -> list[str]:

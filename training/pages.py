@@ -14,9 +14,9 @@ from training.bootstrap import RECALLS
 TITLES = {
     "quadratic_kappa": "Quadratic weighted kappa",
     "accuracy": "Same grade",
-    "referable_auc": "Referable: AUC",
-    "sensitivity": "Referable: sensitivity",
-    "specificity": "Referable: specificity",
+    "referable_auc": "AUC for referable disease",
+    "sensitivity": "Sensitivity for referable disease",
+    "specificity": "Specificity for referable disease",
     **{name: f"Grade {grade} recognised" for grade, name in enumerate(RECALLS)},
     "ungradable": "Not gradable",
     "calibration_error": "Calibration error of the confidence",

@@ -61,6 +61,7 @@ def shadow(cases: Path, gradings: Path, out: Path) -> dict[str, Any]:
         "not_graded_yet": len(known) - len(pairs),
         "not_known_to_the_clinic": len(answers) - len(pairs),
         "patients": len({case.patient for case, _ in pairs}),
+        "bundles": sorted({answer.bundle for _, answer in pairs if answer.bundle}),
         "interval": INTERVAL,
         **agreement(pairs),
         "missed": [_listed(case, answer) for case, answer in pairs if _missed(case, answer)],

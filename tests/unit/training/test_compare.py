@@ -70,6 +70,9 @@ def test_sentences_say_how_much_or_that_it_cannot_be_told() -> None:
 
 def test_two_bundles_are_compared_on_one_page(eyes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = stand_in_bundle.make(tmp_path / "plain")
+    same = [str(plain), str(plain), "--data", str(eyes), "--out", str(tmp_path / "same"), "--without-photographs"]
+    assert main(["compare", *same]) == 0
+    assert all(line.startswith("They cannot be told apart") for line in capsys.readouterr().out.splitlines())
     blunt = stand_in_bundle.make(tmp_path / "blunt", gain=300.0, name="blunt")
     out = tmp_path / "out"
     assert main(["compare", str(plain), str(blunt), "--data", str(eyes), "--out", str(out)]) == 0

@@ -14,9 +14,8 @@ from lone_page import assert_stands_alone
 
 from casebook.errors import BadInput
 from casebook.words import RESEARCH_USE, Gradability
-from inference import phantom
-from inference.grading import grade_of
-from training import findings, forms
+from inference import grading, phantom
+from training import findings, forms, layouts
 from training.__main__ import main
 from training.answers import Answer, answered, examiner_of, outcomes_of
 from training.bootstrap import Outcomes, aucs, draws
@@ -129,14 +128,25 @@ def test_forms_of_one_photograph_are_paired_and_graded_alike(bundle: Path, clini
     assert (told["photographs"], told["graded"], told["gate_differs"]) == (14, 13, 0)
 
 
+@pytest.mark.photographs
+def test_every_original_in_hospital_size_finds_its_small_form(photographs: Path) -> None:
+    valid = [photograph for photograph in layouts.read(photographs) if photograph.split == "valid"]
+    small = {photograph.path.stem: Answer(photograph, Gradability.PENDING) for photograph in valid}
+    pairs = forms._originals(photographs, small)
+    assert len(pairs) == 18
+    assert all(original.path.parent.name == "highres" for original, _ in pairs)
+
+
 def test_differences_between_forms_are_counted() -> None:
-    def answer(score: float | None) -> Answer:
+    def answered_with(score: float | None) -> Answer:
         photograph = Photograph(Path("x.jpg"), "idrid", "p", "", 0, "valid")
         if score is None:
             return Answer(photograph, Gradability.UNGRADABLE)
         return Answer(photograph, Gradability.GRADABLE, None, round(score), score, 0.9, 0.1)
 
-    pairs = [forms.Pair(answer(a), answer(b)) for a, b in ((1.0, 1.2), (1.0, 3.0), (2.0, None), (0.0, 0.0))]
+    pairs = [
+        forms.Pair(answered_with(a), answered_with(b)) for a, b in ((1.0, 1.2), (1.0, 3.0), (2.0, None), (0.0, 0.0))
+    ]
     assert forms.alike(pairs) == {
         "photographs": 4,
         "gate_differs": 1,
@@ -188,6 +198,18 @@ def test_doubt_sends_the_unsure_and_counts_what_is_left() -> None:
     assert some["missed_referable"]["value"] == 0
 
 
+def test_the_curve_sends_whom_the_service_sends(bundle: Path) -> None:
+    card = examiner_of(bundle, threads=1).choice.card.model_copy(update={"doubt_below": 0.8})
+    scores = np.linspace(0, 4, 200)
+    chance = np.array([grading.at_least(2, score, card.calibration) for score in scores])
+    zeros, ones = np.zeros(200, int), np.ones(200, bool)
+    found = Outcomes(np.arange(200).astype(str), zeros, ones, zeros, scores, chance, chance)
+    sent = trade_off(found, [card.doubt_below], draws(found.patients, rounds=1))[0]["sent"]["value"]
+    asked = np.mean([grading.answer(score, card).doubtful for score in scores])
+    assert 0 < sent < 1
+    assert sent == pytest.approx(asked, abs=1e-4)
+
+
 def test_sending_more_leaves_no_more_errors(answers: list[Answer]) -> None:
     found = outcomes_of(answers)
     points = trade_off(found, thresholds(found), draws(found.patients, rounds=5))
@@ -218,4 +240,4 @@ def test_the_roc_goes_from_corner_to_corner_and_encloses_the_auc(answers: list[A
 def test_grades_are_those_of_the_card(bundle: Path, answers: list[Answer]) -> None:
     card = examiner_of(bundle, threads=1).choice.card
     for answer in answers:
-        assert answer.score is None or answer.grade == grade_of(answer.score, card)
+        assert answer.score is None or answer.grade == grading.grade_of(answer.score, card)

@@ -29,7 +29,7 @@ ROWS = [
 
 def answers() -> list[dict[str, object]]:
     return [
-        {"path": path, "gradability": gradability, "reason": reason, "grade": grade, "score": grade, "confidence": 0.9}
+        {"path": path, "gradability": gradability, "reason": reason, "grade": grade, "score": grade, "bundle": "rg 1"}
         for path, _, _, _, gradability, reason, grade in ROWS
     ]
 
@@ -81,6 +81,7 @@ def test_the_command_writes_a_page_that_stands_alone(
     text = (out / "shadow.html").read_text(encoding="utf-8")
     assert_stands_alone(text)
     assert "b.jpg" in text
+    assert "rg 1" in text
     assert json.loads((out / "shadow.json").read_text())["sentences"] == printed.splitlines()
 
 
