@@ -5,12 +5,14 @@ Training, evaluation, golden pictures and the service call these functions with 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.halving import halved
 from inference.retina import Circle, Picture
 
 _RESAMPLED_FROM = 1.25  # beyond this reduction a bilinear warp skips pixels: areas are averaged first (rule P16)
@@ -81,8 +83,10 @@ def prepare(picture: Picture, circle: Circle, preprocessing: Preprocessing) -> P
 def normalise(crop: Picture, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
     """Return a prepared (size, size, 3) uint8 crop as (1, 3, size, size) float32, ready for the network."""
     mean, scale = np.asarray(preprocessing.mean, np.float32), np.asarray(preprocessing.scale, np.float32)
-    planes = ((crop.astype(np.float32) - mean) / scale).transpose(2, 0, 1)
-    return np.ascontiguousarray(planes[None], dtype=np.float32)
+    # A channel has 256 values: looking them up takes a fifth of the time of computing every pixel's.
+    tables = (np.arange(256, dtype=np.float32)[None] - mean[:, None]) / scale[:, None]
+    planes = [cv2.LUT(channel, table) for channel, table in zip(cv2.split(crop), tables, strict=True)]
+    return np.asarray(np.stack(planes)[None], dtype=np.float32)
 
 
 def cut(picture: Picture, circle: Circle, size: int, margin: float) -> Picture:
@@ -107,12 +111,14 @@ def masked(crop: Picture, radius: float) -> Picture:
     return np.asarray(cv2.multiply(crop, _disc(crop.shape[0], radius), dtype=cv2.CV_8U), dtype=np.uint8)
 
 
+@lru_cache(maxsize=4)
 def _disc(size: int, radius: float) -> npt.NDArray[np.float32]:
-    """Return (size, size, 3) float32: 1 inside the disc, 0 outside, one pixel of transition."""
+    """Return (size, size, 3) float32: 1 inside the disc, 0 outside, one pixel of transition; not to be changed."""
     steps = np.arange(size, dtype=np.float32) - (size - 1) / 2
     distance = np.hypot(steps[:, None], steps[None, :])
-    disc = np.clip(radius * size / 2 - distance + 0.5, 0, 1).astype(np.float32)
-    return np.repeat(disc[..., None], 3, axis=2)
+    disc = np.repeat(np.clip(radius * size / 2 - distance + 0.5, 0, 1).astype(np.float32)[..., None], 3, axis=2)
+    disc.flags.writeable = False
+    return disc
 
 
 def _reduced(picture: Picture, circle: Circle, margin: float, reduction: tuple[float, float]) -> tuple[Picture, Circle]:
@@ -121,11 +127,16 @@ def _reduced(picture: Picture, circle: Circle, margin: float, reduction: tuple[f
     left, right = _span(circle.x, margin * circle.radius, width)
     top, bottom = _span(circle.y, margin * circle.half_height, height)
     part = picture[top:bottom, left:right]
-    new_width = max(1, round((right - left) / max(1.0, reduction[0])))
-    new_height = max(1, round((bottom - top) / max(1.0, reduction[1])))
-    small = cv2.resize(part, (new_width, new_height), interpolation=cv2.INTER_AREA)
     moved = Circle(circle.x - left, circle.y - top, circle.radius, circle.aspect)
-    return np.asarray(small, dtype=np.uint8), moved.scaled(new_width / (right - left), new_height / (bottom - top))
+    across, down = reduction
+    while min(across, down) >= 2:
+        part, moved, across, down = halved(part), moved.scaled(0.5), across / 2, down / 2
+    if max(across, down) <= _RESAMPLED_FROM:
+        return part, moved
+    height, width = part.shape[:2]
+    new_width, new_height = max(1, round(width / max(1.0, across))), max(1, round(height / max(1.0, down)))
+    small = cv2.resize(part, (new_width, new_height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8), moved.scaled(new_width / width, new_height / height)
 
 
 def _span(centre: float, half: float, length: int) -> tuple[int, int]:
