@@ -38,7 +38,11 @@ def read(folder: Path) -> list[Photograph]:
     """
     if not folder.is_dir():
         raise BadInput(f"There is no folder {folder}.", "Check the path.")
-    if not any(folder.iterdir()):
+    try:
+        empty = not any(folder.iterdir())
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be read.", "Check its rights.") from error
+    if empty:
         raise BadInput(f"{folder} is empty, there are no labels in it.", f"It should hold {_FORMS}.")
     forms = _tables(folder)
     graded = [folder / grade for grade in _GRADES if _has_pictures(folder / grade)]
@@ -149,7 +153,7 @@ def _of_grade_folders(folder: Path) -> list[Photograph]:
         for grade in _GRADES
         if (folder / grade).is_dir()
         for path in sorted((folder / grade).iterdir())
-        if path.suffix.lower() in _PICTURES
+        if _is_picture(path)
     ]
 
 
@@ -167,15 +171,20 @@ def _name(path: Path) -> str:
     return path.resolve().name
 
 
+def _is_picture(path: Path) -> bool:
+    # A Mac leaves ._10_left.jpeg beside 10_left.jpeg on disks of others.
+    return path.suffix.lower() in _PICTURES and not path.name.startswith(".")
+
+
 def _has_pictures(folder: Path) -> bool:
-    return folder.is_dir() and any(path.suffix.lower() in _PICTURES for path in folder.iterdir())
+    return folder.is_dir() and any(_is_picture(path) for path in folder.iterdir())
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
     """Return the pictures that lie in a folder, by name without its ending."""
     if not folder.is_dir():
         return {}
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in _PICTURES}
+    return {path.stem: path for path in sorted(folder.iterdir()) if _is_picture(path)}
 
 
 def _objects(folder: Path) -> dict[str, tuple[Path, Header]]:

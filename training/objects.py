@@ -30,19 +30,15 @@ class Header:
 
 
 def header_of(path: Path) -> Header | None:
-    """Read an object's header; None where the file is no DICOM object, or one that cannot be understood.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    with path.open("rb") as file:
-        if file.read(132)[128:] != b"DICM":
-            return None
-        # Mapped, not read: of an object of 30 MB only the header's pages are touched.
-        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    """Read an object's header; None where the file is no DICOM object, or one that cannot be read."""
     try:
+        with path.open("rb") as file:
+            if file.read(132)[128:] != b"DICM":
+                return None
+            # Mapped, not read: of an object of 30 MB only the header's pages are touched.
+            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         values = dataset.read(data, also=_ALSO).values
-    except Rejected:
+    except (OSError, Rejected):
         return None
 
     def text(tag: int) -> str:

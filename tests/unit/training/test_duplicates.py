@@ -3,6 +3,7 @@
 import csv
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -108,6 +109,17 @@ def test_names_tell_files_of_one_name_in_two_folders_apart(write: Write, tmp_pat
         (tmp_path / grade).mkdir()
     kept, _ = apart([write("0/a.jpg", eye(1)), write("1/a.jpg", eye(2))])
     assert [photograph.patient for photograph in kept] == ["clinic-0/a.jpg", "clinic-1/a.jpg"]
+
+
+def test_names_stay_when_the_folder_moves(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    first, second = write("here/a.jpg", eye(1)), write("here/b.jpg", eye(2))
+    moved = [replace(one, path=one.path.rename(tmp_path / "there" / one.path.name)) for one in (first, second)]
+    assert [photograph.patient for photograph in apart(moved)[0]] == ["clinic-a.jpg", "clinic-b.jpg"]
+    monkeypatch.chdir(tmp_path)
+    mixed = [replace(moved[0], path=Path("there/a.jpg")), moved[1]]
+    assert [photograph.patient for photograph in apart(mixed)[0]] == ["clinic-a.jpg", "clinic-b.jpg"]
 
 
 def test_spectra_propose_what_looking_at_every_pair_would_find(write: Write) -> None:

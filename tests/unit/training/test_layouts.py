@@ -98,7 +98,7 @@ def test_eyepacs(make: Make, inside: str) -> None:
 
 
 def test_a_folder_per_grade(make: Make) -> None:
-    folder = make("0/b.jpg", "0/a.PNG", "3/a.jpeg", "3/Thumbs.db", "notes/about.txt")
+    folder = make("0/b.jpg", "0/a.PNG", "3/a.jpeg", "3/._a.jpeg", "3/Thumbs.db", "notes/about.txt")
     (folder / "2").mkdir()
     assert read(folder) == [
         Photograph(folder / "0/a.PNG", "data", "", "", 0, ""),
