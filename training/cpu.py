@@ -34,7 +34,7 @@ def hasten(network: nn.Module) -> None:
     """Let every depthwise convolution of a network that is fitted on the CPU in bfloat16 compute its gradients fast."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.groups == module.in_channels == module.out_channels > 1:
-            module.forward = _hastened(module)  # type: ignore[method-assign]
+            module.forward = _hastened(module)
 
 
 def _hastened(module: nn.Conv2d) -> Any:

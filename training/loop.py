@@ -24,10 +24,10 @@ from training.journal import Journal
 from training.losses import loss_of
 from training.memory import enough_for
 from training.optimizers import learning_rate, optimizer_of
+from training.photograph import Photograph
 from training.provenance import digest, split_of, write_provenance
 from training.ranks import Ranks
 from training.recipe import Recipe, Stage
-from training.sources import Photograph
 from training.split import deal
 from training.targets import Targets, targets_of, taught
 from training.teacher import read_scores
@@ -175,10 +175,7 @@ class _Fit:
 
     def _crops(self, photographs: list[Photograph], size: int, *, fitting: bool) -> Crops:
         with enough_for(f"{len(photographs)} photographs of {size} pixels in it", "Choose a smaller size."):
-            crops = Crops(photographs, replace(self.recipe.preprocessing, size=size), fitting=fitting)
-        if photographs and not len(crops):
-            raise BadInput("None of the photographs shows a retina.", "Check the data folders.")
-        return crops
+            return Crops(photographs, replace(self.recipe.preprocessing, size=size), fitting=fitting)
 
     def _epoch(self, fitting: Crops, stage: Stage, number: int, journal: Journal) -> float:
         """Fit one epoch of a stage; return the mean loss."""

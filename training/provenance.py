@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import torch
 
+from training.photograph import Photograph
 from training.ranks import Ranks
 from training.recipe import Recipe
-from training.sources import Photograph
 from training.targets import key_of
 
 RECIPE, ENVIRONMENT, SPLIT = "recipe.toml", "environment.json", "split.csv"

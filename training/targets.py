@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from casebook.errors import BadInput
-from training.sources import Photograph
+from training.photograph import Photograph
 
 Targets = npt.NDArray[np.float32]
 

@@ -11,9 +11,9 @@ from casebook.errors import BadInput, Misconfigured
 from inference.network.catalogue import build
 from training import checkpoint
 from training.dataset import Crops
+from training.photograph import Photograph
 from training.predict import scores_of
 from training.provenance import digest, split_of
-from training.sources import Photograph
 from training.split import deal
 from training.targets import key_of
 
@@ -32,7 +32,7 @@ def teach(runs: list[Path], photographs: list[Photograph], *, say: bool = True) 
         say: tell which run is being asked.
 
     Returns:
-        Mean score by ``key_of``; photographs without a retina have none.
+        Mean score by ``key_of``; photographs that show no retina or cannot be read have none.
 
     Raises:
         BadInput: a run cannot be read, or was fitted to other photographs.

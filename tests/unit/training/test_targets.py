@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch")
 from casebook.errors import BadInput  # noqa: E402
 from training.losses import loss_of  # noqa: E402
 from training.optimizers import learning_rate, optimizer_of  # noqa: E402
+from training.photograph import Photograph  # noqa: E402
 from training.recipe import Fit, Stage  # noqa: E402
-from training.sources import Photograph  # noqa: E402
 from training.targets import key_of, targets_of, taught  # noqa: E402
 
 

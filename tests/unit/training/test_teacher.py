@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import simplejpeg
 
 torch = pytest.importorskip("torch")
 
@@ -15,6 +16,7 @@ from training import checkpoint  # noqa: E402
 from training.checkpoint import Progress  # noqa: E402
 from training.dataset import Crops  # noqa: E402
 from training.loop import Run, fit  # noqa: E402
+from training.photograph import Photograph  # noqa: E402
 from training.predict import scores_of  # noqa: E402
 from training.provenance import digest, split_of  # noqa: E402
 from training.recipe import Recipe, parse_recipe  # noqa: E402
@@ -91,6 +93,20 @@ def test_a_missing_fold_an_unfinished_run_and_other_photographs_are_refused(
         teach(runs, photographs[4:], say=False)
     with pytest.raises(BadInput, match=r"called aptos2019/0\.jpg"):
         teach(runs, [*photographs, photographs[0]], say=False)
+
+
+def test_a_photograph_without_a_retina_needs_no_score(eyes: Path, short: Recipe, tmp_path: Path) -> None:
+    black = tmp_path / "black.jpg"
+    black.write_bytes(simplejpeg.encode_jpeg(np.zeros((80, 80, 3), np.uint8), colorspace="RGB"))
+    photographs = [*read_labels(eyes), Photograph(black, "idrid", "nobody", "", 0, "train")]
+    network = build(short.architecture)
+    for fold in range(3):
+        (tmp_path / str(fold)).mkdir()
+        progress = Progress(1, 2, short.text, "", fold)
+        path = tmp_path / str(fold) / checkpoint.NAME
+        checkpoint.save(path, network, checkpoint.average_of(network), None, progress)
+    scores = teach([tmp_path / str(fold) for fold in range(3)], photographs, say=False)
+    assert scores.keys() == {key_of(one) for one in read_labels(eyes) if one.split == "train"}
 
 
 def test_scores_are_written_with_paths_that_mean_the_same_elsewhere(
