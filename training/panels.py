@@ -1,5 +1,6 @@
 """Draws what ``findings`` and ``doubt`` say."""
 
+import math
 from typing import Any
 
 from markupsafe import Markup
@@ -69,9 +70,9 @@ def doubt(points: list[dict[str, Any]], marked: dict[str, Any] | None) -> Markup
     """Draw the errors left against the share of gradings sent to a person first."""
     most = max([point[name]["high"] or point[name]["value"] or 0 for point in points for name in _LEFT], default=0.1)
     top, steps = next((top, steps) for top, steps in _TOPS if top >= min(1.0, most))
-    reach = max([0.1, *(point["sent"]["value"] or 0 for point in points)])
+    reach = max([0.1, *(math.ceil(10 * round(point["sent"]["value"] or 0, 2)) / 10 for point in points)])
     across = Scale(
-        0, reach, [share / 10 for share in range(int(reach * 10) + 1)], "gradings sent to a person first", "%"
+        0, reach, [share / 10 for share in range(round(reach * 10) + 1)], "gradings sent to a person first", "%"
     )
     up = Scale(0, top, [top * part / steps for part in range(steps + 1)], "errors left", "%")
     chart = Chart("Errors left against the share sent to a person", across, up, width=640, height=330, left=64)
