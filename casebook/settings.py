@@ -86,7 +86,10 @@ class Archive(_Section):
 
 
 class Model(_Section):
-    """Which bundle grades, and on what; without a bundle, the shipped one."""
+    """Which bundle grades, and on what; without a bundle, the shipped one.
+
+    ``auto`` takes a GPU where one, torch and the bundle's weights are there, else the CPU; ``cuda`` demands it.
+    """
 
     bundle: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"

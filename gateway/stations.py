@@ -1,18 +1,17 @@
 """Makes the stations of a worker from the settings, and ends them."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from gateway.house import House
 from gateway.worker import Station
-from inference.child import Child
+from inference.children import Children
 from inference.station import Grader
 from reporting.station import Reporter, Sender
 
 
 class Stations:
-    """Grader, reporter and sender of one process, with the child that reads what peers sent.
+    """Grader, reporter and sender of one process, with the children that read what peers sent.
 
     Args:
         house: what they stand on.
@@ -22,14 +21,12 @@ class Stations:
     def __init__(self, house: House, bundle: Path) -> None:
         settings = house.settings
         # A cache is code that a process will load: it lies in the home folder, for the service's user alone.
-        self._child = Child(
-            bundle, device=settings.model.device, threads=len(os.sched_getaffinity(0)), cache=settings.home / "cache"
-        )
+        self._children = Children(bundle, device=settings.model.device, cache=settings.home / "cache")
         self._sender = Sender(
             house.database, house.archive, house.destinations, settings.listener.ae_title, house.clock
         )
         self._all: list[Station] = [
-            Grader(house.database, house.archive, self._child, house.clock),
+            Grader(house.database, house.archive, self._children, house.clock),
             Reporter(house.database, house.archive, settings.destinations, house.clock),
             self._sender,
         ]
@@ -39,23 +36,23 @@ class Stations:
         return self._all
 
     def start(self) -> None:
-        """Start the child; it checks its model while the rest goes on."""
-        self._child.start()
+        """Start the children; they check their model while the rest goes on."""
+        self._children.start()
 
     def model_ready(self) -> bool:
         """Say whether a photograph could be graded now; a child that died idle is started again by asking."""
-        return self._child.is_ready()
+        return self._children.is_ready()
 
     def model_detail(self) -> str:
         """Say in words what grades, or why nothing does."""
-        ready = self._child.ready
+        ready = self._children.ready
         if ready is None:
-            return self._child.refusal or "is starting"
+            return self._children.refusal or "is starting"
         return f"{ready.in_words}. {ready.fallback}".strip()
 
     def stop(self, wait_until_idle: Callable[[float], bool], seconds: float) -> None:
         """End the object being sent and the picture being graded, or give that one back after so many seconds (R19)."""
         self._sender.stop()
         wait_until_idle(seconds)
-        self._child.stop()
+        self._children.stop()
         wait_until_idle(2.0)

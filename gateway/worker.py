@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Protocol
 
 from casebook import jobs, synthetic
@@ -31,6 +32,11 @@ class Station(Protocol):
     """Does the whole job of a claim, and finishes, postpones or crashes it itself."""
 
     kind: JobKind
+
+    @property
+    def hands(self) -> int:
+        """How many jobs it can do at once; deliveries are limited by their destinations instead."""
+        ...
 
     def work(self, claim: Claim) -> None:
         """Do the job."""
@@ -55,7 +61,7 @@ class Worker:
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
-        self._claims = 0
+        self._claims = count(1)
         self.stopping = threading.Event()
 
     def look(self) -> None:
@@ -74,7 +80,7 @@ class Worker:
         threading.Thread(target=self._answer_alone, args=(kind,), name=f"work-{kind}", daemon=True).start()
 
     def answer(self, kind: JobKind) -> None:
-        """Work until nothing of this kind is left; one thread a kind, but one a destination for deliveries."""
+        """Work until nothing of this kind is left; a thread for each hand of the station, or for each destination."""
         station = self._stations.get(kind)
         if station is None:
             return
@@ -83,13 +89,13 @@ class Worker:
             self._work_until_nothing_is_left(station)
             return
         lane.wanted = True
-        # Who comes while another works leaves the wish behind, and the other looks once more before it goes.
-        while lane.wanted and lane.lock.acquire(blocking=False):
+        # Who comes while all hands work leaves the wish behind, and one of them looks once more before it goes.
+        while lane.wanted and lane.enter(station.hands):
             try:
                 lane.wanted = False
                 self._work_until_nothing_is_left(station)
             finally:
-                lane.lock.release()
+                lane.leave()
 
     def _answer_alone(self, kind: JobKind) -> None:
         try:
@@ -122,6 +128,9 @@ class Worker:
                 return
             if claim is None:
                 return
+            lane = self._lanes.get(station.kind)
+            if lane is not None and lane.has_room(station.hands):
+                self.wake(station.kind)  # where there was one job there may be another
             with self._holding(claim):
                 outcome = self._work(station, claim)
             if counts:
@@ -134,8 +143,7 @@ class Worker:
             if kind is JobKind.GRADE and jobs.worker_is_ill(t, now):
                 log.error("too many photographs crashed the decoder lately, grading pauses", extra={"kind": kind})
                 return None, False
-            self._claims += 1
-            claim = jobs.claim(t, kind, self._owner, now, oldest=self._claims % jobs.OLDEST_EVERY == 0)
+            claim = jobs.claim(t, kind, self._owner, now, oldest=next(self._claims) % jobs.OLDEST_EVERY == 0)
             return claim, claim is not None and not synthetic.is_work(t, claim.id)
 
     @contextmanager
@@ -178,8 +186,26 @@ class Worker:
 
 
 class _Lane:
-    """One kind's way through: who works, and whether somebody asked meanwhile."""
+    """One kind's way through: how many work, and whether somebody asked meanwhile."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.wanted = False
+        self._working = 0
+        self._lock = threading.Lock()
+
+    def has_room(self, hands: int) -> bool:
+        """Say whether one more could work."""
+        return self._working < hands
+
+    def enter(self, hands: int) -> bool:
+        """Begin to work, where there is room."""
+        with self._lock:
+            if not self.has_room(hands):
+                return False
+            self._working += 1
+            return True
+
+    def leave(self) -> None:
+        """End to work."""
+        with self._lock:
+            self._working -= 1

@@ -7,9 +7,7 @@ JSON messages, checks each against its type, and kills it at the deadline.
 import contextlib
 import logging
 import os
-import signal
 import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +16,7 @@ from pydantic import ValidationError
 
 from casebook.clock import SYSTEM, Clock
 from casebook.errors import Misconfigured, RetinaGateError, Unavailable
-from inference import wire
+from inference import processes, wire
 from inference.child_words import ChildDied, ChildStopped, DeadlinePassed, NeverTaken, Ready
 from inference.examination import Examination, Stage
 from inference.wire import Message
@@ -30,20 +28,21 @@ FILE_SECONDS = 600.0  # of all frames together
 READY_SECONDS = 120.0
 _WORD_SECONDS = 5.0  # for a message that has begun to arrive
 FILES_A_CHILD = 500
+NETWORK_SECONDS = 120.0  # for an answer of the network process, which watches over itself and may have to start again
 MAX_THREADS = 8  # more gain a compact network nothing, and each needs address space
 
 
 class Child:
-    """The warm child of one worker. ``examine`` is for one thread at a time; ``stop`` may come from any.
+    """A warm child. ``examine`` is for one thread at a time; ``stop`` may come from any.
 
     Attributes:
         refusal: why the bundle was refused, as a sentence; empty while it was not.
 
     Args:
         bundle: folder of the bundle.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        threads: how many cores the network may use; by default all this process may.
+        threads: how many cores it may use; by default all this process may.
         cache: folder for compiled graphs, writable by this user only; None compiles at every start.
+        network: address of the network process that computes; None computes in the child.
         picture_seconds: how long one picture may take by the clock on the wall.
         module: what the child runs; tests name a hostile one.
         clock: what measures the deadline.
@@ -53,17 +52,17 @@ class Child:
         self,
         bundle: Path,
         *,
-        device: str = "auto",
         threads: int | None = None,
         cache: Path | None = None,
+        network: str | None = None,
         picture_seconds: float = PICTURE_SECONDS,
         module: str = "inference.child_main",
         clock: Clock = SYSTEM,
     ) -> None:
         self._bundle = bundle
-        self._device = device
         self._threads = min(threads or len(os.sched_getaffinity(0)), MAX_THREADS)
         self._cache = cache
+        self._network = network
         self._picture_seconds = picture_seconds
         self._module = module
         self._clock = clock
@@ -78,6 +77,11 @@ class Child:
         self._stopped = threading.Event()
         # The kernel kills the child when the *thread* that made it ends, so one thread makes them all and stays.
         self._nursery = ThreadPoolExecutor(1, thread_name_prefix="child-nursery")
+
+    @property
+    def hands(self) -> int:
+        """How many files can be under way at once."""
+        return 1
 
     @property
     def ready(self) -> Ready | None:
@@ -178,6 +182,8 @@ class Child:
                     stage = Stage(message["stage"])
                     if stage is Stage.READING:  # another frame
                         deadline = min(end, self._clock.monotonic() + self._picture_seconds)
+                    elif self._network is not None:
+                        deadline = min(end, self._clock.monotonic() + NETWORK_SECONDS)
                 elif "unavailable" in message:
                     self._bury()  # it may be the child itself that has run out of something
                     raise Unavailable(str(message["unavailable"])[:200])
@@ -215,8 +221,8 @@ class Child:
                 {
                     "parent": os.getpid(),
                     "bundle": str(self._bundle.absolute()),
-                    "device": self._device,
                     "threads": self._threads,
+                    "network": self._network,
                     "cache": None if self._cache is None else str(self._cache.absolute()),
                     "avoid": sorted(self._avoid),
                 }
@@ -225,28 +231,14 @@ class Child:
             self._bury()
 
     def _make_process(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            # -P and -s: nothing from the working directory or the user's own packages is ever imported.
-            [sys.executable, "-P", "-s", "-m", self._module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            cwd="/",
-            env=self._environment(),
-            start_new_session=True,
+        return processes.make(
+            self._module,
+            {
+                "OMP_NUM_THREADS": str(self._threads),
+                "OPENBLAS_NUM_THREADS": "1",
+                "MALLOC_ARENA_MAX": "2",  # else every thread reserves address space, and that is limited
+            },
         )
-
-    def _environment(self) -> dict[str, str]:
-        """Return the child's whole environment: none of ours, for ours may hold secrets."""
-        threads = str(self._threads)
-        return {
-            "LANG": "C.UTF-8",
-            "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
-            "OMP_NUM_THREADS": threads,
-            "OPENBLAS_NUM_THREADS": "1",
-            "MALLOC_ARENA_MAX": "2",  # else every thread reserves address space, and that is limited
-        }
 
     def _hear(self, deadline: float) -> None:
         """Take one message of a child that is loading its model."""
@@ -313,16 +305,9 @@ class Child:
         self._kill()
         process, self._process, self._ready = self._process, None, None
         if process is not None:
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
+            processes.close_pipes(process)
 
     def _kill(self) -> None:
         with self._reaping:
-            process = self._process
-            if process is None or process.returncode is not None:
-                return
-            # The whole group: what a decoder forked goes too.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            if self._process is not None:
+                processes.kill(self._process)

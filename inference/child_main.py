@@ -26,11 +26,12 @@ _PR_SET_PDEATHSIG, _SIGKILL = 1, 9
 
 def main() -> None:
     """Serve the parent until it closes the pipe."""
-    requests, answers = _take_pipes()
-    _report_death_to(answers)
+    requests, answers = take_pipes()
+    report_death_to(answers)
     try:
         start = wire.receive(requests)
-        _confine(parent=int(start["parent"]))
+        die_with(int(start["parent"]))
+        _confine()
         examine = load(start, answers)
         while True:
             request = wire.receive(requests)
@@ -52,19 +53,25 @@ class Examine:
         from inference.bundle import load_bundle
         from inference.examine import Examiner
         from inference.retina import Circle
-        from inference.runners.choice import choose
+        from inference.runners.choice import Choice, choose
+        from inference.runners.remote import RemoteRunner
 
         cv2.setNumThreads(start["threads"])
         bundle = load_bundle(Path(start["bundle"]))
         cache = Path(start["cache"]) if start["cache"] else None
-        choice = choose(
-            bundle,
-            device=start["device"],
-            threads=start["threads"],
-            cache=cache,
-            avoid=frozenset(start["avoid"]),
-            loading=lambda name: wire.send(answers, {"loading": name}),
-        )
+        if start["network"]:
+            # It has reproduced the golden pictures before it answers to anybody.
+            remote = RemoteRunner(start["network"], bundle.preprocessing.size, bundle=bundle.sha256)
+            choice = Choice(remote, bundle.card.runners["torch"])
+        else:
+            choice = choose(
+                bundle,
+                device="cpu",
+                threads=start["threads"],
+                cache=cache,
+                avoid=frozenset(start["avoid"]),
+                loading=lambda name: wire.send(answers, {"loading": name}),
+            )
         # The gate reads its weights at first use: now, while nothing foreign has been touched.
         gradability.judge(np.zeros((64, 64, 3), np.uint8), Circle(31.5, 31.5, 30.0))
         self._examiner = Examiner(bundle, choice)
@@ -86,11 +93,15 @@ class Examine:
 
     def __call__(self, request: Message) -> Message:
         """Examine one file; stages are reported on the way."""
+        from inference.runners.remote import NetworkAway
+
         out = Path(request["out"]) if request["out"] else None
         try:
             examination = self._examiner.examine(
                 Path(request["path"]), out, stage=lambda stage: wire.send(self._answers, {"stage": stage.value})
             )
+        except NetworkAway as away:
+            return {"unavailable": away.message}
         except OSError as error:
             return {"unavailable": f"A file could not be read or written ({type(error).__name__})."}
         return {"examination": examination.model_dump(mode="json")}
@@ -117,12 +128,16 @@ def limit_processor_time() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (min(soft, _CPU_SECONDS), _CPU_SECONDS))
 
 
-def _confine(parent: int) -> None:
+def die_with(parent: int) -> None:
+    """Let the kernel kill this process when its parent ends."""
     import ctypes
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
     if os.getppid() != parent:
         raise SystemExit(4)  # it died before we asked to be told
+
+
+def _confine() -> None:
     for limit, value in (
         (resource.RLIMIT_AS, ADDRESS_SPACE),
         (resource.RLIMIT_FSIZE, _FILE_SIZE),
@@ -133,7 +148,7 @@ def _confine(parent: int) -> None:
     os.nice(_NICE)
 
 
-def _take_pipes() -> tuple[int, int]:
+def take_pipes() -> tuple[int, int]:
     """Move the pipes away from standard input and output, where a decoder's mutterings would spoil them."""
     requests, answers = os.dup(0), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -143,7 +158,7 @@ def _take_pipes() -> tuple[int, int]:
     return requests, answers
 
 
-def _report_death_to(answers: int) -> None:
+def report_death_to(answers: int) -> None:
     """Tell the parent type and place of the exception that ends this process; its text might quote the file."""
 
     def hook(kind: type[BaseException], _error: BaseException, trace: TracebackType | None) -> None:

@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -23,7 +24,6 @@ from casebook.jobs import Claim
 from casebook.models import BundleRow, FileKind, Grading, Heatmap, Photograph, Rendition, RenditionKind
 from casebook.telemetry import DECODER_RESTARTS, GRADABILITY, GRADE_SECONDS, GRADINGS
 from casebook.words import Attention, Gradability, JobKind, Reason
-from inference.child import Child
 from inference.child_words import ChildDied, ChildStopped, DeadlinePassed, Ready
 from inference.examination import Examination, FrameAnswer, Made
 
@@ -49,27 +49,53 @@ class _Subject:
     rendered: frozenset[tuple[int, RenditionKind]]
 
 
+class Examines(Protocol):
+    """What answers to files: a child, or several."""
+
+    @property
+    def hands(self) -> int:
+        """How many files can be under way at once."""
+        ...
+
+    def is_ready(self) -> bool:
+        """Say, without waiting, whether a file could be examined now."""
+        ...
+
+    def wait_ready(self) -> Ready:
+        """Wait until one can be."""
+        ...
+
+    def examine(self, path: Path, out: Path | None) -> Examination:
+        """Answer to one file."""
+        ...
+
+
 class Grader:
-    """Grades photographs with one child.
+    """Grades photographs, as many at once as there are children for.
 
     Args:
         database: rows.
         archive: files.
-        child: what reads and computes.
+        children: what reads and computes.
         clock: what time it is.
     """
 
     kind = JobKind.GRADE
 
-    def __init__(self, database: Database, archive: Archive, child: Child, clock: Clock = SYSTEM) -> None:
+    def __init__(self, database: Database, archive: Archive, children: Examines, clock: Clock = SYSTEM) -> None:
         self._database = database
         self._archive = archive
-        self._child = child
+        self._children = children
         self._clock = clock
 
+    @property
+    def hands(self) -> int:
+        """How many photographs can be under way at once."""
+        return self._children.hands
+
     def is_ready(self) -> bool:
-        """Say whether the child could take a photograph now; one that died is started again by asking."""
-        return self._child.is_ready()
+        """Say whether a child could take a photograph now; one that died is started again by asking."""
+        return self._children.is_ready()
 
     def work(self, claim: Claim) -> None:
         """Grade the photograph of a claim.
@@ -83,8 +109,8 @@ class Grader:
         began = self._clock.monotonic()
         with self._archive.work_folder() as folder:
             try:
-                ready = self._child.wait_ready()
-                examination = self._child.examine(subject.path, folder)
+                ready = self._children.wait_ready()
+                examination = self._children.examine(subject.path, folder)
             except ChildStopped:
                 with self._database.transaction() as t:
                     jobs.release(t, claim, self._clock.now())

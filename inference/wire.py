@@ -1,4 +1,4 @@
-"""Messages between a process and its child: four bytes of length, then JSON. Never pickle, which runs code (S7)."""
+"""Messages between processes of ours: four bytes of length, then JSON. Never pickle, which runs code (S7)."""
 
 import json
 import os
@@ -13,7 +13,7 @@ Message = dict[str, Any]
 
 
 class Closed(Exception):
-    """The other side has closed the pipe or died."""
+    """The other side has closed the pipe or socket, or died."""
 
 
 class Garbled(Exception):
@@ -31,19 +31,31 @@ def send(descriptor: int, message: Message) -> None:
         Closed: nobody reads any more.
     """
     data = json.dumps(message, allow_nan=False).encode()
-    rest = memoryview(struct.pack(">I", len(data)) + data)
+    send_bytes(descriptor, struct.pack(">I", len(data)) + data)
+
+
+def send_bytes(descriptor: int, data: bytes) -> None:
+    """Write bytes whose number the other side knows.
+
+    Raises:
+        Closed: nobody reads any more.
+        TooLate: a socket with a time limit took no more for that long.
+    """
+    rest = memoryview(data)
     try:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError):
         raise Closed from None
+    except BlockingIOError:
+        raise TooLate from None
 
 
 def receive(descriptor: int, seconds_left: Callable[[], float | None] = lambda: None) -> Message:
     """Read a message.
 
     Args:
-        descriptor: the reading end of a pipe.
+        descriptor: the reading end of a pipe, or a socket.
         seconds_left: how long to wait still; None for ever.
 
     Raises:
@@ -51,11 +63,11 @@ def receive(descriptor: int, seconds_left: Callable[[], float | None] = lambda: 
         Garbled: it is too long or no JSON object.
         TooLate: the time is over.
     """
-    (length,) = struct.unpack(">I", _exactly(descriptor, 4, seconds_left))
+    (length,) = struct.unpack(">I", receive_bytes(descriptor, 4, seconds_left))
     if length > MAX_MESSAGE:
         raise Garbled
     try:
-        message = json.loads(_exactly(descriptor, length, seconds_left))
+        message = json.loads(receive_bytes(descriptor, length, seconds_left))
     except (ValueError, RecursionError):
         raise Garbled from None
     if not isinstance(message, dict):
@@ -63,21 +75,30 @@ def receive(descriptor: int, seconds_left: Callable[[], float | None] = lambda: 
     return message
 
 
-def waiting(descriptor: int, seconds: float = 0.0) -> bool:
-    """Say whether there is something to read, or an end to see."""
-    poll = select.poll()  # unlike select, it knows descriptors above 1023
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
+def receive_bytes(descriptor: int, count: int, seconds_left: Callable[[], float | None] = lambda: None) -> bytes:
+    """Read as many bytes as that.
 
-
-def _exactly(descriptor: int, count: int, seconds_left: Callable[[], float | None]) -> bytes:
+    Raises:
+        Closed: there were fewer.
+        TooLate: the time is over.
+    """
     parts = bytearray()
     while len(parts) < count:
         left = seconds_left()
         if left is not None and not waiting(descriptor, max(0.0, left)):
             raise TooLate
-        part = os.read(descriptor, count - len(parts))
+        try:
+            part = os.read(descriptor, count - len(parts))
+        except ConnectionResetError:
+            raise Closed from None
         if not part:
             raise Closed
         parts += part
     return bytes(parts)
+
+
+def waiting(descriptor: int, seconds: float = 0.0) -> bool:
+    """Say whether there is something to read, or an end to see."""
+    poll = select.poll()  # unlike select, it knows descriptors above 1023
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))

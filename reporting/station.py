@@ -41,6 +41,7 @@ class Reporter:
     """
 
     kind = JobKind.REPORT
+    hands = 1
 
     def __init__(
         self,
@@ -171,6 +172,7 @@ class Sender:
     """
 
     kind = JobKind.DELIVER
+    hands = 1
 
     def __init__(
         self,

@@ -7,15 +7,15 @@ from casebook.settings import Settings
 from gateway.checks.finding import Finding, clause, ok, red, refused, warn
 from gateway.house import bundle_folder
 from inference.bundle import load_bundle
-from inference.child import Child
+from inference.children import Children
 
 
 def model(settings: Settings, seconds: float) -> Finding:
-    """Hash every file of the bundle, then let a child of our own reproduce its golden pictures.
+    """Hash every file of the bundle, then let children of our own reproduce its golden pictures.
 
     Args:
         settings: which bundle, and on what it shall run.
-        seconds: how long the child may take; a machine at work may need more, which is no fault.
+        seconds: how long they may take; a machine at work may need more, which is no fault.
     """
     try:
         folder = bundle_folder(settings)
@@ -23,9 +23,9 @@ def model(settings: Settings, seconds: float) -> Finding:
     except Misconfigured as error:
         return refused("model", error)
     began = time.monotonic()
-    child = Child(folder, device=settings.model.device)
+    children = Children(folder, device=settings.model.device, readers=1)
     try:
-        ready = child.wait_ready(seconds)
+        ready = children.wait_ready(seconds)
     except Unavailable as error:
         if time.monotonic() - began < seconds:
             return red("model", clause(error.message), "install RetinaGate again, or give the machine more memory")
@@ -37,9 +37,11 @@ def model(settings: Settings, seconds: float) -> Finding:
     except RetinaGateError as error:
         return refused("model", error)
     finally:
-        child.stop()
+        children.stop()
     if ready.fallback:
         return warn(
-            "model", f"{ready.in_words}; {clause(ready.fallback)}", "it works, but slower: install RetinaGate again"
+            "model",
+            f"{ready.in_words}; {clause(ready.fallback)}",
+            "it works, but slower: mend that, or install RetinaGate again",
         )
     return ok("model", ready.in_words)

@@ -226,3 +226,32 @@ def test_the_commands_in_comments_and_documents_name_real_files() -> None:
         for command in re.findall(r"docker (?:compose|build) (.*)", text):
             words = shlex.split(command)
             assert (ROOT / words[words.index("-f") + 1]).is_file(), command
+
+
+# The GPU worker
+
+
+def test_the_gpu_worker_is_the_usual_worker_with_torch() -> None:
+    text = re.sub(r"^#.*\n", "", (compose.FOLDER / "Dockerfile.gpu").read_text(), flags=re.MULTILINE)
+    lines = dict(line.split(" ", 1) for line in text.strip().splitlines())
+    assert lines["FROM"] == SERVICES["worker"]["image"]
+    assert json.loads(lines["CMD"]) == SERVICES["worker"]["command"]
+    assert [f"USER {lines['USER']}"] == [f"USER {user}" for user in _last_stage("USER")], "at last nobody special again"
+    environment = re.search(r"--python (\S+)/bin/python", lines["RUN"])
+    assert environment
+    assert f"PATH={environment.group(1)}/bin:" in " ".join(_last_stage("ENV"))
+    installed = re.findall(r"'([a-z]+)[^']*'", lines["RUN"])
+    assert installed == ["torch", "safetensors"]
+
+
+def test_the_gpu_compose_file_changes_the_worker_and_nothing_else() -> None:
+    overlay = yaml.safe_load((compose.FOLDER / "compose.gpu.yaml").read_text())
+    assert overlay.keys() == {"services"}
+    assert overlay["services"].keys() == {"worker"}
+    worker = overlay["services"]["worker"]
+    assert (ROOT / worker["build"]["dockerfile"]).is_file()
+    assert worker["image"].endswith(f":{PROJECT['project']['version']}")
+    assert load(compose.environment("worker") | worker["environment"]).model.device == "cuda"
+    (device,) = worker["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
+    assert not worker.keys() & {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices", "read_only"}

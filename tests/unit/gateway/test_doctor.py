@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stand_in_bundle
 from private_orthanc import free_port
 
 from casebook import audit, heartbeats
@@ -290,12 +291,13 @@ def test_security_S21_a_model_that_answers_otherwise_than_its_card_says_is_red(
     assert "nothing here computes the bundle rg-compact-1 as its card says" in about(ended, "model")[0]
 
 
-def test_a_device_that_is_not_here_is_red(run: Doctor, settings: Settings) -> None:
-    ended = run(RETINAGATE__MODEL__DEVICE="cuda")
+def test_a_device_that_is_not_here_is_red(run: Doctor, settings: Settings, tmp_path: Path) -> None:
+    bundle = stand_in_bundle.make(tmp_path / "bundle")
+    ended = run(RETINAGATE__MODEL__DEVICE="cuda", RETINAGATE__MODEL__BUNDLE=str(bundle))
     assert ended.returncode == 1
     assert about(ended, "model") == [
-        "RED   model         model.device is cuda, but this version has no runner for it",
-        f"      do this       set model.device to auto or cpu{AGAIN}",
+        "RED   model         model.device is cuda, but the bundle stand-in has no weights for torch",
+        f"      do this       set model.bundle to one that has them, or set model.device to cpu{AGAIN}",
     ]
 
 
@@ -311,7 +313,7 @@ def test_a_model_that_needs_its_second_choice_is_a_warning(settings: Settings, m
         name="rg-compact-1", version="1.0.0", sha256="0" * 64, card="{}", runner="onnxruntime 1.32",
         fallback="OpenVINO is not used: it ended the process that loaded it.",
     )  # fmt: skip
-    monkeypatch.setattr("inference.child.Child.wait_ready", lambda *_: ready)
+    monkeypatch.setattr("inference.children.Children.wait_ready", lambda *_: ready)
     found = model.model(settings, seconds=1.0)
     assert (found.status, found.what) == (
         "warn",

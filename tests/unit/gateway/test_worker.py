@@ -35,6 +35,7 @@ class Desk:
         self.house = house
         self.done: list[str] = []
         self.ready = True
+        self.hands = 1
         self.then: Any = lambda claim: None
 
     def is_ready(self) -> bool:
@@ -196,6 +197,23 @@ def test_two_destinations_are_served_side_by_side(house: House) -> None:
     for lane in lanes:
         lane.join()
     assert sorted(desk.done) == ["a", "b"]
+
+
+def test_one_bell_fills_every_hand_of_a_station_and_no_more(house: House) -> None:
+    desk = Desk(house)
+    desk.hands = 3
+    together, most = threading.Barrier(3, timeout=20), threading.Semaphore(3)
+
+    def works(claim: Claim) -> None:
+        assert most.acquire(blocking=False), "never a fourth"
+        together.wait()
+        most.release()
+
+    desk.then = works
+    _enqueue(house, 1, 2, 3, 4, 5, 6)
+    Worker(house, [desk]).wake(GRADE)
+    wait_for(lambda: len(desk.done) == 6, 30, "all of them")
+    assert sorted(desk.done) == ["1", "2", "3", "4", "5", "6"]
 
 
 def test_R13_an_ill_worker_claims_nothing(house: House, clock: Any) -> None:
