@@ -41,8 +41,8 @@ lock:  ## Resolve the lock files anew
 	@echo 'hatchling>=1.27' | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate - -o requirements/build.lock
 
-bench:  ## Measure; both sides of each ratio in one run
-	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
+bench: training  ## Measure speed, memory and size beside what else there is; DATA=FOLDER adds real photographs
+	@$(BIN)/python -m benchmarks $(if $(DATA),--data '$(DATA)')
 
 clean:  ## Remove what was installed and cached here
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/node/node_modules

@@ -1,0 +1,1 @@
+"""How fast, how large, how near the machine's limit: measured side by side, asserted nowhere (rules P1 to P14)."""
