@@ -27,7 +27,7 @@ from training.optimizers import learning_rate, optimizer_of
 from training.photograph import Photograph
 from training.provenance import digest, split_of, write_provenance
 from training.ranks import Ranks
-from training.recipe import Recipe, Stage
+from training.recipe import Recipe, Stage, parse_recipe
 from training.split import deal
 from training.targets import Targets, targets_of, taught
 from training.teacher import read_scores
@@ -118,7 +118,7 @@ class _Fit:
 
     def _resumed(self) -> tuple[dict[str, torch.Tensor], Progress]:
         average, progress = checkpoint.restore(self.path, self.target)
-        if progress.recipe != self.recipe.text or progress.fold != self.asked.fold:
+        if not parse_recipe(progress.recipe).fits_as(self.recipe) or progress.fold != self.asked.fold:
             raise Misconfigured("The recipe or the fold has changed since the run began.", "Begin a new one.")
         # Older checkpoints do not know what they were fitted to.
         if progress.data and (progress.data, progress.teacher) != (digest(self.split), self._teacher_digest()):

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -175,6 +176,10 @@ class Recipe:
     def epochs(self) -> int:
         """Epochs of all stages."""
         return sum(stage.epochs for stage in self.stages)
+
+    def fits_as(self, other: "Recipe") -> bool:
+        """Return whether another recipe fits the same once begun: comments and start weights may differ."""
+        return replace(self, text="", weights="") == replace(other, text="", weights="")
 
     def size_of(self, stage: Stage) -> int:
         """Return the side of the input in a stage, in pixels."""

@@ -1,7 +1,6 @@
 """A fit leaves a folder that tells everything about it, and says in one sentence why it cannot go on."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from training import checkpoint  # noqa: E402
 from training.__main__ import main  # noqa: E402
 from training.checkpoint import start_from  # noqa: E402
 from training.loop import Run, fit  # noqa: E402
-from training.recipe import Recipe  # noqa: E402
+from training.recipe import Recipe, parse_recipe  # noqa: E402
 from training.sources import read_labels  # noqa: E402
 
 
@@ -36,9 +35,16 @@ def test_the_fit_learns_and_keeps_a_log(recipe: Recipe, unbroken: Path) -> None:
 def test_a_run_is_not_overwritten_and_not_mixed(eyes: Path, recipe: Recipe, unbroken: Path) -> None:
     with pytest.raises(Misconfigured, match="holds a run"):
         fit(recipe, Run(read_labels(eyes), unbroken.parent))
-    other = replace(recipe, text=recipe.text + "# another\n")
+    other = parse_recipe(recipe.text.replace("seed = 5", "seed = 6"))
     with pytest.raises(Misconfigured, match="changed"):
         fit(other, Run(read_labels(eyes), unbroken.parent, resume=True))
+
+
+def test_a_comment_in_the_recipe_changes_nothing(eyes: Path, recipe: Recipe, unbroken: Path) -> None:
+    before = unbroken.read_bytes()
+    other = parse_recipe(recipe.text.replace('weights = "random"', "# another start is no other run"))
+    fit(other, Run(read_labels(eyes), unbroken.parent, resume=True))
+    assert unbroken.read_bytes() == before
 
 
 def test_a_second_fit_may_start_from_the_first_ones_average(recipe: Recipe, unbroken: Path) -> None:
