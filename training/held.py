@@ -18,7 +18,7 @@ from training.recipe import Recipe
 from training.scores import how_it_does
 from training.targets import targets_of
 
-_TITLE = "{}, held-out part of the training photographs"
+_TITLE = "{}, held-out photographs"
 
 
 class HeldOut:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from training.scores import Grades, Numbers, auc
 
@@ -27,6 +28,8 @@ def curves(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         shown = [row.get(key, float("nan")) for row in rows]
         left.plot(epochs, shown, color=colour, marker="o", markersize=3, label=name)
     _named(left, "epoch", "loss")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_ylim(bottom=0)
     left.legend(frameon=False, labelcolor=_INK)
     for key in sorted({key for row in rows for key in row if key.endswith(" kappa")}):
