@@ -70,9 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     shadow.add_argument("--gradings", type=Path, required=True, help="of retinagate grade --json or the API, or a CSV")
     shadow.add_argument("--out", type=Path, required=True, help="folder for the report, as JSON and as a page")
     shadow.set_defaults(command=_shadow)
-    gate = commands.add_parser("gate", help="fit the gate's question whether it is a retina at all")
+    gate = commands.add_parser("gate", help="fit the gate, and measure what it catches")
     gate.add_argument("--data", type=Path, required=True, help="folder with labels.csv and negatives/")
     gate.add_argument("--out", type=Path, required=True, help="where to write, e.g. inference/fundus.json")
+    gate.add_argument("--report", type=Path, help="folder for gate.json: what is caught, measured on valid")
     gate.set_defaults(command=_gate)
     return parser
 
@@ -144,7 +145,7 @@ def _shadow(options: argparse.Namespace) -> None:
 def _gate(options: argparse.Namespace) -> None:
     from training.gate import fit_gate
 
-    print(json.dumps(fit_gate(options.data, options.out), indent=1))
+    print(fit_gate(options.data, options.out, options.report))
 
 
 def _run(options: argparse.Namespace) -> None:

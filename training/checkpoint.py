@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from casebook.errors import BadInput, Unavailable
@@ -158,17 +158,35 @@ def restore_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> None:
 
 
 def start_from(network: Grader, weights: Path) -> None:
-    """Fill a network with ImageNet weights, or with the averaged weights of a checkpoint of ours.
+    """Fill a network with ImageNet weights, or with those of a bundle or a checkpoint of ours.
 
     Raises:
-        BadInput: the file fits neither.
+        BadInput: the file fits none of them.
     """
     try:
-        average, _, _ = load_average(weights)
+        ours: dict[str, torch.Tensor] | None = load_average(weights)[0]
     except BadInput:
+        ours = _of_bundle(weights)
+    if ours is None:
         load_imagenet(network, weights)
-    else:
-        network.load_state_dict(average)
+        return
+    try:
+        network.load_state_dict(ours)
+    except RuntimeError as error:
+        raise BadInput(
+            f"The weights in {weights.name} do not fit the network.", "Take those of its own kind."
+        ) from error
+
+
+def _of_bundle(path: Path) -> dict[str, torch.Tensor] | None:
+    """Return a bundle's weights in float32, or None where the file holds none."""
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError):
+        return None
+    if "head.weight" not in tensors:
+        return None
+    return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
 def load_average(path: Path) -> tuple[dict[str, torch.Tensor], Recipe, Progress]:
