@@ -32,22 +32,24 @@ _CHAINS: dict[str, Callable[[Path, Preprocessing], Tensor]] = {
 
 
 def inputs(plan: Plan) -> Part:
-    """Measure the chains on a drawn photograph and, where there are some, on real ones."""
+    """Measure the chains on a drawn photograph and, where there are some, on real ones.
+
+    Raises:
+        BadInput: the folder of real ones holds none.
+    """
     part = Part("input")
+    photographs = sorted(plan.data.glob("*.jpg")) if plan.data else []
+    if plan.data and not photographs:
+        raise BadInput(f"There is no .jpg in {plan.data}.", "Give the folder that holds them.")
     bundle = load_bundle(SHIPPED)
-    filtered = Preprocessing(size=plan.size, ben_graham=_FILTERED)
-    drawn = _drawn(plan)
-    _time(
-        part, f"drawn {plan.photograph[0]}x{plan.photograph[1]} to {plan.size}, filtered", drawn, filtered, plan.rounds
-    )
+    filtered, drawn = Preprocessing(size=plan.size, ben_graham=_FILTERED), _drawn(plan)
+    width, height = plan.photograph
     shipped = f"to {bundle.preprocessing.size}, as the bundle that ships wants it"
-    _time(part, f"drawn {plan.photograph[0]}x{plan.photograph[1]} {shipped}", drawn, bundle.preprocessing, plan.rounds)
-    if plan.data is None:
+    _time(part, f"drawn {width}x{height} to {plan.size}, filtered", drawn, filtered, plan.rounds)
+    _time(part, f"drawn {width}x{height} {shipped}", drawn, bundle.preprocessing, plan.rounds)
+    if not photographs:
         part.left_out.append("real photographs; give their folder with --data.")
         return part
-    photographs = sorted(plan.data.glob("*.jpg"))
-    if not photographs:
-        raise BadInput(f"There is no .jpg in {plan.data}.", "Give the folder that holds them.")
     frame = next(reader.frames(photographs[0]))
     _time(part, f"real {frame.width}x{frame.height} to {plan.size}, filtered", photographs[0], filtered, plan.rounds)
     _drift(part, photographs, bundle)

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Timing
+from casebook.errors import BadInput
+
+BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,19 @@ def markdown(parts: list[Part], about: dict[str, Any]) -> str:
         ]
     lines += [f"\nNot measured ({part.name}): {sentence}" for part in parts for sentence in part.left_out]
     return "\n".join(lines) + "\n"
+
+
+def on_page(page: str, tables: str) -> str:
+    """Return a page with its tables, which stand between two marks, replaced.
+
+    Raises:
+        BadInput: the marks are not there.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not end:
+        raise BadInput("The page has no place for the tables.", f"Write {BEGIN} and {END} where they belong.")
+    return f"{before}{begin}\n{tables}{end}{after}"
 
 
 def _goal(claim: Claim) -> str:
