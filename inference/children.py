@@ -24,7 +24,7 @@ from inference.network_process import NetworkProcess
 log = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
-MOST_READERS = 16  # as many as a batch holds; each needs about 0.3 GB
+MOST_READERS = 16  # as many as a batch holds
 
 
 class Children:
@@ -89,22 +89,25 @@ class Children:
         return next((self._as_is(child.ready) for child in self._all if child.ready), None)
 
     def start(self) -> None:
-        """Start what can be started; the caller goes on meanwhile."""
+        """Start what can be started, unless that is done; the caller goes on meanwhile."""
         with self._changed:
-            for network in self._networks:
-                network.start()
+            networks = list(self._networks)
+        for network in networks:
+            network.start()
         for child in self._all:
             child.start()
 
     def is_ready(self) -> bool:
         """Say, without waiting, whether a file could be examined now; what died idle is started again by asking."""
+        if not self._all:
+            self.start()
         if not self._settle(0.0) or not all(network.ready for network in self._networks):
             return False
         ready = [child.is_ready() for child in self._all]  # each is asked, for that starts it
         return any(ready)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> Ready:
-        """Wait until a file can be examined.
+        """Wait until a file can be examined; starts what is needed.
 
         Raises:
             Misconfigured: the bundle is refused, or the device.
@@ -133,6 +136,8 @@ class Children:
             network.stop()
 
     def _await_settled(self, seconds: float) -> None:
+        if not self._all:
+            self.start()
         if self._settle(seconds):
             return
         if self._stopped:
@@ -154,7 +159,7 @@ class Children:
                 return bool(self._all)
             if first.ready is not None:
                 self._networks += [self._network(number) for number in range(1, first.ready.gpus)]
-                for network in self._networks[1:]:
+                for network in self._networks:
                     network.start()
                 count = max(self._readers, len(self._networks))
                 self._take_on([self._child(self._networks[n % len(self._networks)]) for n in range(count)])
@@ -194,9 +199,7 @@ class Children:
 
     def _network(self, number: int) -> NetworkProcess:
         device = f"{self._torch_device}:{number}"
-        return NetworkProcess(
-            self._bundle, device=device, cache=self._cache, module=self._network_module
-        )
+        return NetworkProcess(self._bundle, device=device, cache=self._cache, module=self._network_module)
 
     def _child(self, network: NetworkProcess | None = None) -> Child:
         return Child(

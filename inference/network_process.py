@@ -101,8 +101,10 @@ class NetworkProcess:
         return None if process is None else process.pid
 
     def start(self) -> None:
-        """Start it and keep it going; call once."""
-        self._keeper.start()
+        """Start it and keep it going, unless that is done."""
+        with self._changed:
+            if self._keeper.ident is None and not self._stopped.is_set():
+                self._keeper.start()
 
     def wait_settled(self, seconds: float) -> bool:
         """Wait until it is ready, refused, stopped, or has ended twice over its start; say whether one is so."""
