@@ -11,6 +11,7 @@ import dicom_objects as objects
 import numpy as np
 import pytest
 import simplejpeg
+import stand_in_bundle
 from sqlalchemy import select
 
 from casebook import cases, invariants, jobs
@@ -162,6 +163,31 @@ def test_grading_again_supersedes_and_keeps_the_renditions(
         assert len(t.scalars(select(Rendition)).all()) == 2
         assert len(t.scalars(select(BundleRow)).all()) == 1
         assert len(t.scalars(select(Heatmap)).all()) == 2
+    assert findings(database, archive, clock) == []
+
+
+def test_another_bundle_makes_new_gradings_beside_the_old(
+    database: Database, archive: Archive, clock: Any, child: Child, tmp_path: Path
+) -> None:
+    Grader(database, archive, child, clock).work(received(database, archive, clock, eye()))
+    other = Child(stand_in_bundle.make(tmp_path / "other", name="stand-in-2", version="2.0.0", gain=600.0), threads=1)
+    try:
+        with database.transaction() as t:
+            cases.regrade(t, photograph(database).case_id, clock.now())
+        clock.move(10)
+        Grader(database, archive, other, clock).work(claimed(database, clock))
+    finally:
+        other.stop()
+    with database.reading() as t:
+        old, new = t.scalars(select(Grading).order_by(Grading.id)).all()
+        assert (old.bundle.name, new.bundle.name) == ("stand-in", "stand-in-2")
+        assert old.bundle.sha256 != new.bundle.sha256
+        assert old.superseded_at is not None
+        assert new.superseded_at is None
+        assert old.score is not None
+        assert new.score is not None
+        assert old.score < new.score
+        assert (old.heatmap is None, new.heatmap is None) == (False, False)
     assert findings(database, archive, clock) == []
 
 
