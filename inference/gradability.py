@@ -1,14 +1,18 @@
 """The gate: can this photograph be graded, and if not, why? What cannot be graded is never called healthy.
 
-Each check turns what it measures into a weight: from 0.5 on a person should look, from 1 on it is not graded.
-Whether it is a retina at all is decided by a small logistic regression over the same numbers; its weights lie readable
-in ``fundus.json`` and are fitted by ``python -m training gate``.
+Every check has one number that says how bad it is, and two limits: from the first on a person should look, from the
+second on it is not graded. Darkness, burnt-out areas, missing parts and missing colour are measured plainly; haze,
+shade, blur, and whether it is a retina at all, are logistic regressions over the same numbers. Limits and weights lie
+readable in ``fundus.json`` and are measured by ``python -m training gate`` (docs/gate.md).
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +21,32 @@ from casebook.words import Gradability, Reason
 from inference.appearance import cut_straight, look
 from inference.retina import Circle, Picture
 
-REFUSED_LOGIT = -1.0  # log odds of being a retina from which downwards it is refused
 _DARK_WITHOUT_DISC = 40  # brightest value below which a picture without a visible disc is called too dark
+
+
+class Check(StrEnum):
+    """What is looked at; what explains the others comes first."""
+
+    LIGHT = "light"
+    BURNT = "burnt"
+    SEEN = "seen"
+    COLOUR = "colour"
+    FUNDUS = "fundus"
+    HAZE = "haze"
+    SHADE = "shade"
+    SHARP = "sharp"
+
+
+REASONS = {
+    Check.LIGHT: Reason.TOO_DARK,
+    Check.BURNT: Reason.TOO_BRIGHT,
+    Check.SEEN: Reason.TRUNCATED,
+    Check.COLOUR: Reason.MONOCHROME,
+    Check.FUNDUS: Reason.NOT_FUNDUS,
+    Check.HAZE: Reason.TOO_BRIGHT,
+    Check.SHADE: Reason.TOO_DARK,
+    Check.SHARP: Reason.BLURRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +73,13 @@ def judge(picture: Picture, circle: Circle | None) -> Verdict:
     """
     if circle is None:
         return _without_disc(picture)
-    weights = _weights(look(picture, circle))
-    refusing = [reason for reason, weight in weights.items() if weight >= 1]
-    if refusing:
-        # The order of the checks: what explains the others comes first.
-        return Verdict(Gradability.UNGRADABLE, _certainty(max(weights[reason] for reason in refusing)), refusing[0])
-    worst = max(weights, key=lambda reason: weights[reason])
+    weights = shipped().weights(look(picture, circle))
+    worst = max(weights, key=lambda check: weights[check])
+    if weights[worst] >= 1:
+        first = next(check for check, weight in weights.items() if weight >= 1)
+        return Verdict(Gradability.UNGRADABLE, _certainty(weights[worst]), REASONS[first])
     if weights[worst] >= 0.5:
-        return Verdict(Gradability.LIMITED, _certainty(weights[worst]), worst)
+        return Verdict(Gradability.LIMITED, _certainty(weights[worst]), REASONS[worst])
     return Verdict(Gradability.GRADABLE, _certainty(weights[worst]), None)
 
 
@@ -66,28 +93,21 @@ def _without_disc(picture: Picture) -> Verdict:
     return Verdict(Gradability.UNGRADABLE, 0.95, Reason.NOT_FUNDUS)
 
 
-def _weights(numbers: dict[str, float]) -> dict[Reason, float]:
-    """Weigh every reason; thresholds were set on the photographs named in docs/training.md."""
-    sharpness = 0.5 * (numbers["slope_1"] + numbers["slope_2"])
-    burnt = max(numbers["burnt"], numbers["clipped"] * (numbers["green"] - 0.25))
-    return {
-        Reason.TOO_DARK: _weight(numbers["light"], limited=0.2, refused=0.115),
-        Reason.TOO_BRIGHT: _weight(burnt, limited=0.15, refused=0.35),
-        Reason.TRUNCATED: _weight(numbers["seen"], limited=0.74, refused=0.62),
-        Reason.MONOCHROME: _weight(numbers["colour"], limited=0.03, refused=0.02),
-        Reason.NOT_FUNDUS: _weight(fundus_logit(numbers), limited=2.0, refused=REFUSED_LOGIT),
-        Reason.BLURRED: _weight(sharpness, limited=-0.36, refused=-0.44),
-    }
-
-
-def _weight(measured: float, *, limited: float, refused: float) -> float:
-    """Return 0.5 at the limit of doubt, 1 at the limit of refusal, straight between and beyond, never below 0."""
-    return max(0.0, 0.5 + 0.5 * (measured - limited) / (refused - limited))
-
-
 def _certainty(weight: float) -> float:
     """Return how far a weight lies from the nearest limit, as a number from 0.5 to 0.99."""
     return float(min(0.99, 0.5 + min(abs(weight - 0.5), abs(weight - 1.0))))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where doubt and where refusal begin, on a number that is larger the worse it is."""
+
+    limited: float
+    refused: float
+
+    def weight(self, bad: float) -> float:
+        """Return 0.5 at the limit of doubt, 1 at the limit of refusal, straight between and beyond, never below 0."""
+        return max(0.0, 0.5 + 0.5 * (bad - self.limited) / (self.refused - self.limited))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +126,57 @@ class Classifier:
         return np.concatenate([standard, standard**2], axis=1)
 
     def logits(self, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return (n,) log odds of being a retina."""
+        """Return (n,) log odds of being bad."""
         return np.asarray(self.terms(numbers) @ self.weights + self.bias)
 
+    def logit(self, numbers: Mapping[str, float]) -> float:
+        """Return the log odds of one photograph."""
+        return float(self.logits(np.array([[numbers[name] for name in self.names]]))[0])
 
-def fundus_logit(numbers: dict[str, float]) -> float:
-    """Return the log odds that this is a photograph of a retina."""
-    classifier = _classifier()
-    return float(classifier.logits(np.array([[numbers[name] for name in classifier.names]]))[0])
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Turns the numbers of a photograph into the weight of every check."""
+
+    limits: Mapping[Check, Limits]
+    classifiers: Mapping[Check, Classifier]
+
+    def weights(self, numbers: Mapping[str, float]) -> dict[Check, float]:
+        """Return the weight of every check: from 0.5 on a person should look, from 1 on it is not graded."""
+        bad = measured(numbers) | {check: fitted.logit(numbers) for check, fitted in self.classifiers.items()}
+        return {check: self.limits[check].weight(bad[check]) for check in Check}
+
+
+def measured(numbers: Mapping[str, float]) -> dict[Check, float]:
+    """Return what needs no classifier: how dark, burnt out, incomplete and colourless, larger being worse."""
+    return {
+        Check.LIGHT: -numbers["light"],
+        Check.BURNT: max(numbers["burnt"], numbers["clipped"] * (numbers["green"] - 0.25)),
+        Check.SEEN: -numbers["seen"],
+        Check.COLOUR: -numbers["colour"],
+    }
 
 
 @cache
-def _classifier() -> Classifier:
-    content = json.loads((resources.files("inference") / "fundus.json").read_text(encoding="utf-8"))
+def shipped() -> Gate:
+    """Return the gate of ``fundus.json``."""
+    return read_gate(json.loads((resources.files("inference") / "fundus.json").read_text(encoding="utf-8")))
+
+
+def read_gate(content: Mapping[str, Any]) -> Gate:
+    """Return the gate that a file such as ``fundus.json`` describes."""
+    return Gate(
+        limits={Check(name): Limits(**limits) for name, limits in content["limits"].items()},
+        classifiers={Check(name): _classifier(part) for name, part in content["classifiers"].items()},
+    )
+
+
+def _classifier(content: Mapping[str, Any]) -> Classifier:
+    parts = content["numbers"].values()
     return Classifier(
         names=tuple(content["numbers"]),
-        mean=np.array([part["mean"] for part in content["numbers"].values()]),
-        spread=np.array([part["spread"] for part in content["numbers"].values()]),
-        weights=np.array(
-            [part["weight"] for part in content["numbers"].values()]
-            + [part["weight_of_square"] for part in content["numbers"].values()]
-        ),
+        mean=np.array([part["mean"] for part in parts]),
+        spread=np.array([part["spread"] for part in parts]),
+        weights=np.array([part["weight"] for part in parts] + [part["weight_of_square"] for part in parts]),
         bias=float(content["bias"]),
     )

@@ -144,8 +144,9 @@ def _shadow(options: argparse.Namespace) -> None:
 
 def _gate(options: argparse.Namespace) -> None:
     from training.gate import fit_gate
+    from training.gate_examples import Sizes
 
-    print(fit_gate(options.data, options.out, options.report))
+    print(fit_gate(options.data, options.out, options.report, Sizes()))
 
 
 def _run(options: argparse.Namespace) -> None:
