@@ -35,7 +35,7 @@ def test_R22_two_starts_at_once_both_find_the_schema(database_url: str, tmp_path
     environment = {"RETINAGATE_HOME": str(tmp_path), "RETINAGATE__DATABASE__URL": database_url}
     command = [str(Path(sys.executable).with_name("retinagate")), "migrate"]
     starts = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [start.communicate(timeout=60)[0] for start in starts] == ["schema 0002\n"] * 2
+    assert [start.communicate(timeout=60)[0] for start in starts] == ["schema 0003\n"] * 2
 
 
 def test_R22_a_migration_leaves_no_lock_behind(database: Database) -> None:

@@ -80,7 +80,7 @@ def test_what_needs_a_schema_says_the_remedy(run: Run) -> None:
 
 
 def test_a_new_home_is_migrated_and_clean(run: Run, tmp_path: Path) -> None:
-    assert run("migrate").stdout == "schema 0002\n"
+    assert run("migrate").stdout == "schema 0003\n"
     assert run("migrate").returncode == 0
     clean = run("fsck")
     assert (clean.returncode, clean.stdout) == (0, "clean\n")

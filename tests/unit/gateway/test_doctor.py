@@ -96,7 +96,7 @@ def test_ux_C11_a_healthy_house_line_by_line(run: Doctor, settings: Settings) ->
         r"ok    audit         chain unbroken",
         r"ok    archive       of this casebook, writable",
         r"ok    broker        memory, inside the one process of retinagate up",
-        r"ok    model         rg-compact-1 1\.0\.0, openvino [\d.]+, golden pictures reproduced",
+        r"ok    model         rg-compact-2 2\.0\.0, openvino [\d.]+, golden pictures reproduced",
         rf"ok    listener      127\.0\.0\.1:{settings.listener.port} is free",
         r"ok    callers       anyone on this machine",
         rf"ok    dashboard     127\.0\.0\.1:{settings.dashboard.port} is free",
@@ -284,11 +284,12 @@ def test_security_S21_a_model_that_answers_otherwise_than_its_card_says_is_red(
 ) -> None:
     bundle = shutil.copytree(SHIPPED, tmp_path / "bundle")
     card = json.loads((bundle / "card.json").read_text())
-    card["golden"][0]["score"] += 1.0
+    for runner in card["runners"].values():
+        runner["golden"][0] += 1.0
     (bundle / "card.json").write_text(json.dumps(card))
     ended = run(RETINAGATE__MODEL__BUNDLE=str(bundle))
     assert ended.returncode == 1
-    assert "nothing here computes the bundle rg-compact-1 as its card says" in about(ended, "model")[0]
+    assert "nothing here computes the bundle rg-compact-2 as its card says" in about(ended, "model")[0]
 
 
 def test_a_device_that_is_not_here_is_red(run: Doctor, settings: Settings, tmp_path: Path) -> None:
@@ -310,14 +311,14 @@ def test_a_model_that_is_slow_to_answer_is_a_warning_for_the_machine_may_be_at_w
 
 def test_a_model_that_needs_its_second_choice_is_a_warning(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     ready = Ready(
-        name="rg-compact-1", version="1.0.0", sha256="0" * 64, card="{}", runner="onnxruntime 1.32",
+        name="any-bundle", version="1.0.0", sha256="0" * 64, card="{}", runner="onnxruntime 1.32",
         fallback="OpenVINO is not used: it ended the process that loaded it.",
     )  # fmt: skip
     monkeypatch.setattr("inference.children.Children.wait_ready", lambda *_: ready)
     found = model.model(settings, seconds=1.0)
     assert (found.status, found.what) == (
         "warn",
-        "rg-compact-1 1.0.0, onnxruntime 1.32, golden pictures reproduced; "
+        "any-bundle 1.0.0, onnxruntime 1.32, golden pictures reproduced; "
         "OpenVINO is not used: it ended the process that loaded it",
     )
 
