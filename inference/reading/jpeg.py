@@ -112,11 +112,14 @@ def marked_as_rgb(data: bytes) -> bytes:
 
 
 def _with_only(data: bytes, jpeg: Jpeg, kept: set[int]) -> bytes:
+    view = memoryview(data)
     parts = [
-        data[segment.start : segment.end]
+        view[segment.start : segment.end]
         for segment in jpeg.segments
         if segment.marker != _COM and (not _APP0 <= segment.marker <= _APP15 or segment.marker in kept)
     ]
+    if 4 + sum(map(len, parts)) == len(data):  # SOI, EOI and everything between: nothing to leave out, nothing to copy
+        return bytes(data)
     return b"".join([SOI, *parts, bytes((0xFF, _EOI))])
 
 
