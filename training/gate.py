@@ -21,6 +21,7 @@ from training.sources import read_labels
 
 DOUBTED_SHARE = 0.008  # of the retinas of the source that a check likes least: so many may it call doubtful or worse
 HARDLY_BAD = 0.4  # share of what a check should refuse that it finds least bad; half way to these it refuses
+HARDLY_FOREIGN = 0.25  # the same of pictures that are no retina: to grade one is worse than to refuse a poor retina
 _FINEST = {
     f"{name}_0" for name in ("band", "slope", "skew", "peak", "red_band", "blue_band", "red_agrees", "blue_agrees")
 }
@@ -97,7 +98,14 @@ def fit(examples: Sequence[Example]) -> Fitted:
             left = fold == number
             bad[check][left] = task.fit(~left, whole).logits(task.rows[left])
     limits = {
-        check: _limits(bad[check], retina, sources, np.array([side is check for side in sides])) for check in Check
+        check: _limits(
+            bad[check],
+            retina,
+            sources,
+            np.array([side is check for side in sides]),
+            HARDLY_FOREIGN if check is Check.FUNDUS else HARDLY_BAD,
+        )
+        for check in Check
     }
     weights = [{check: limits[check].weight(float(bad[check][row])) for check in Check} for row in range(len(seen))]
     left_out = [Judged.of(*one) for one in zip(seen, weights, strict=True)]
@@ -136,11 +144,11 @@ def _counting(
     return np.array(kinds), np.array([side is None for side in sides])
 
 
-def _limits(bad: _Rows, retina: _Mask, sources: npt.NDArray[np.str_], spoilt: _Mask) -> Limits:
+def _limits(bad: _Rows, retina: _Mask, sources: npt.NDArray[np.str_], spoilt: _Mask, hardly: float) -> Limits:
     """Put doubt where the retinas of the worst source end, and refusal half way from there to the bad pictures."""
     theirs = [bad[retina & (sources == source)] for source in sorted(set(sources[retina]) - {PHANTOM})]
     limited = max(float(np.quantile(one, 1 - DOUBTED_SHARE)) for one in theirs)
-    beyond = float(np.quantile(bad[spoilt], HARDLY_BAD)) if spoilt.any() else limited
+    beyond = float(np.quantile(bad[spoilt], hardly)) if spoilt.any() else limited
     # Where the two overlap nothing lies between, and the limit of the retinas is the one that counts.
     return Limits(
         limited=limited, refused=max((limited + beyond) / 2, limited + 0.02 * float(bad[retina].std()) + 1e-6)

@@ -123,13 +123,11 @@ def test_certainty_is_never_nothing(eye: Picture) -> None:
 
 
 @pytest.mark.photographs
-def test_what_is_no_retina_is_refused_or_at_least_doubted(photographs: Path) -> None:
+def test_everything_that_is_no_retina_is_refused(photographs: Path) -> None:
     paths = sorted((photographs / "negatives").glob("*.jpg"))
     assert len(paths) == 101
-    found = {path.name: judged(decoded(path)) for path in paths}
-    doubted = {name: verdict for name, verdict in found.items() if verdict.gradability is not Gradability.UNGRADABLE}
-    assert len(doubted) <= 3, sorted(doubted)
-    assert all(verdict.reason is Reason.NOT_FUNDUS for verdict in doubted.values()), doubted
+    passed = [path.name for path in paths if judged(decoded(path)).gradability is not Gradability.UNGRADABLE]
+    assert not passed
 
 
 @pytest.mark.photographs
