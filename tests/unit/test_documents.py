@@ -17,9 +17,9 @@ DOCUMENTS = ["ARCHITECTURE.md", "README.md", *(f"docs/{file.name}" for file in s
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_file_a_document_names_exists(document: str) -> None:
     text = (ROOT / document).read_text()
-    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_0-9.]+\.(?:py|toml|md|json))`", text))
-    named |= set(re.findall(r"\]\(([^)#:]+)\)", text))
-    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+    named = {ROOT / name for name in re.findall(r"`((?:[a-z_]+/)+[a-z_0-9.]+\.(?:py|toml|md|json))`", text)}
+    named |= {(ROOT / document).parent / name for name in re.findall(r"\]\(([^)#:]+)\)", text)}
+    assert [str(path) for path in sorted(named) if not path.exists()] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
