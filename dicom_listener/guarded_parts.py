@@ -242,14 +242,16 @@ class GuardedSocket(AssociationSocket):
         now = keeper.clock.monotonic
         is_header = self.body_due is None
         due = min(self.body_due or now() + keeper.limits.pdu_seconds, self.association.dimse.due)
+        # Whatever ends this read, the next is of a header: taken for a body, its announced length would go unchecked.
+        self.body_due = None
         try:
             data = read_exactly(cast(socket.socket, self.socket), nr_bytes, lambda: due - now())
         except TimeoutError as error:
             self._abort(Abort.NOT_SPECIFIED, error)
             raise
-        self.body_due = due if is_header else None
         if is_header and len(data) == HEADER.size:
             self._check(data)
+            self.body_due = due
         return data
 
     def send(self, bytestream: bytes) -> None:

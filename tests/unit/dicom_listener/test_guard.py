@@ -12,7 +12,7 @@ import pytest
 import raw_association as raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from listening import SHORT, Place, until
+from listening import PATIENT, SHORT, Place, until
 from pynetdicom.acse import ACSE
 from raw_association import (
     COMMAND,
@@ -28,8 +28,10 @@ from raw_association import (
 )
 
 from casebook.archive import Archive
+from dicom_listener import guarded_parts
 from dicom_listener.limits import Limits
 from dicom_listener.wake import LONGEST_SECONDS
+from dicom_listener.wire import read_exactly
 
 ABORT_TOO_SLOW = (raw.ABORT, bytes([0, 0, 2, 0]))
 ABORT_UNKNOWN = (raw.ABORT, bytes([0, 0, 2, 1]))
@@ -474,6 +476,22 @@ def test_no_pdus_harm_the_listener(crowded: Place, sent: list[bytes]) -> None:
         assert camera.echo() == 0
     assert until(lambda: crowded.listener.associations == 0)
     assert crowded.parts() == []
+
+
+def test_what_follows_an_abort_is_measured_too(hasty: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def measured(connection: socket.socket, size: int, left: Callable[[], float]) -> bytearray:
+        sizes.append(size)
+        return bytearray() if size > PATIENT.request_bytes else read_exactly(connection, size, left)
+
+    monkeypatch.setattr(guarded_parts, "read_exactly", measured)
+    with RawAssociation(hasty.address) as peer:
+        peer.associate()
+        # A wrong fragment ends the association; what is behind it is read all the same, and announces two gigabytes.
+        peer.send(pdu(P_DATA, fragment(5, 0xFF, b"wrong")) + b"\x05\x00\x80\x2d\xc1\xc8" * 3)
+    assert until(lambda: hasty.listener.associations == 0)
+    assert max(sizes) <= PATIENT.request_bytes
 
 
 def test_security_W3_peers_stuck_in_a_pdu_do_not_keep_a_camera_out(listen: Callable[..., Place]) -> None:
