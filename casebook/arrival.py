@@ -203,6 +203,8 @@ def _place(t: Session, case: Case, photograph: Photograph, now: datetime, *, gra
 
 
 def _keep_aside(t: Session, known: Photograph, arrival: Arrival, stored: Stored, now: datetime) -> Arrived:
+    # First the case, as every other sender: two that hold each other's rows would both wait.
+    t.execute(select(Case.id).where(Case.id == known.case_id).with_for_update())
     try:
         with t.begin_nested():
             file: File = register(t, stored, FileKind.COPY, now)

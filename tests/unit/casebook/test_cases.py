@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from arrivals import LEFT, RIGHT
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sqlalchemy import select, text
 
 from casebook import cases, invariants, jobs
 from casebook.archive import Archive, strangers
@@ -123,6 +125,27 @@ def test_F28_one_object_from_four_senders_at_once_is_one_photograph(
         thread.join()
     assert sorted(arrived) == [Arrived.CONFLICT, Arrived.DUPLICATE, Arrived.DUPLICATE, Arrived.NEW]
     assert _findings(database, archive, clock) == []
+
+
+def test_two_wrong_copies_at_once_do_not_lock_each_other_out(postgresql_url: str, archive: Archive, clock: Any) -> None:
+    waits = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    other = replace(RIGHT, dataset_sha256="d" * 64)
+    arrived: list[Arrived] = []
+    with closing(Database(postgresql_url)) as database:
+        database.create_schema()
+        _arrive(database, archive, clock, RIGHT)
+        second = threading.Thread(target=lambda: arrived.append(_arrive(database, archive, clock, other)))
+        with database.transaction() as t:
+            # The case is held, as by a sender that took the photograph for a new one.
+            t.scalars(select(Case).with_for_update()).one()
+            second.start()
+            waiting = False
+            while not waiting and second.is_alive():
+                with database.reading() as watching:
+                    waiting = watching.scalar(waits) is not None
+            arrived.append(arrive(t, other, archive.store(b"d", ".dcm"), clock.now()))
+        second.join()
+    assert arrived == [Arrived.CONFLICT, Arrived.DUPLICATE]
 
 
 def test_R16_a_study_is_ready_when_it_was_quiet(database: Database, archive: Archive, clock: Any) -> None:
