@@ -22,14 +22,13 @@ def augmented(cached: Picture, preprocessing: Preprocessing, how: Augment, rando
     """Return a varied (size, size, 3) uint8 crop out of a cached one that reaches ``CACHE_MARGIN`` radii."""
     crop = _warped(cached, preprocessing, how, random)
     crop = _recoloured(crop, how, random)
-    if random.random() < how.small[0]:
-        crop = _reduced(crop, random.uniform(how.small[1], 1))
+    share = random.uniform(how.small[1], 1) if random.random() < how.small[0] else 1
+    quality = int(random.integers(how.jpeg[1], 96)) if random.random() < how.jpeg[0] else None
+    crop = _stored(crop, share, quality)
     if random.random() < how.blur[0]:
         crop = _picture(cv2.GaussianBlur(crop, (0, 0), random.uniform(0.3, how.blur[1])))
-    if random.random() < how.jpeg[0]:
-        quality = int(random.integers(how.jpeg[1], 96))
-        _, coded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        crop = _picture(cv2.imdecode(coded, cv2.IMREAD_COLOR))
+    elif random.random() < how.sharpen[0]:
+        crop = _sharpened(crop, random.uniform(0, how.sharpen[1]))
     if random.random() < how.cut[0]:
         crop = _cut(crop, how.cut[1], random)
     return crop if preprocessing.mask is None else masked(crop, preprocessing.mask / preprocessing.margin)
@@ -67,11 +66,20 @@ def _recoloured(crop: Picture, how: Augment, random: np.random.Generator) -> Pic
     return _picture(cv2.transform(coloured, mix))
 
 
-def _reduced(crop: Picture, share: float) -> Picture:
-    """Make a crop small and large again, so that it shows no more than a smaller photograph would."""
+def _stored(crop: Picture, share: float, quality: int | None) -> Picture:
+    """Show a crop as if its photograph had been stored smaller, or compressed once more, or both."""
     size = crop.shape[0]
-    small = cv2.resize(crop, (round(size * share),) * 2, interpolation=cv2.INTER_AREA)
-    return _picture(cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR))
+    if share < 1:
+        crop = _picture(cv2.resize(crop, (round(size * share),) * 2, interpolation=cv2.INTER_AREA))
+    if quality is not None:
+        _, coded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        crop = _picture(cv2.imdecode(coded, cv2.IMREAD_COLOR))
+    return _picture(cv2.resize(crop, (size, size), interpolation=cv2.INTER_LINEAR)) if share < 1 else crop
+
+
+def _sharpened(crop: Picture, amount: float) -> Picture:
+    """Bring out edges: a photograph of hospital size is sharper than the small ones there are to learn from."""
+    return _picture(cv2.addWeighted(crop, 1 + amount, cv2.GaussianBlur(crop, (0, 0), 1.0), -amount, 0))
 
 
 def _cut(crop: Picture, deepest: float, random: np.random.Generator) -> Picture:

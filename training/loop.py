@@ -29,7 +29,7 @@ from training.provenance import digest, split_of, write_provenance
 from training.ranks import Ranks
 from training.recipe import Recipe, Stage, parse_recipe
 from training.split import deal
-from training.targets import Targets, targets_of, taught
+from training.targets import Targets, key_of, targets_of, taught
 from training.teacher import read_scores
 from training.weights import Start, fill, find
 
@@ -94,7 +94,7 @@ class _Fit:
         if not self.fitted or not self.held:
             raise BadInput("There are too few photographs to fit on some and hold out others.", "Give more data.")
         self.split = split_of(self.fitted, self.held)
-        self.teacher = read_scores(Path(recipe.teacher.scores)) if recipe.teacher else {}
+        self.teacher = read_scores(recipe.teacher.scores) if recipe.teacher else {}
         network = build(recipe.architecture, dropout=recipe.fit.dropout)
         self.target = Target(network, loss_of(recipe.fit.loss)).to(ranks.device, memory_format=torch.channels_last)
         if ranks.device.type == "cpu" and recipe.fit.precision == "bfloat16":
@@ -150,6 +150,9 @@ class _Fit:
                         f"{len(fitting)} photographs of {size} pixels to fit on, {len(crops)} held out, "
                         f"{left_out} left out"
                     )
+                    if self.recipe.teacher:
+                        known = sum(key_of(one) in self.teacher for one in fitting.photographs)
+                        journal.say(f"The teacher knows {known} of them; the others are fitted to their grades alone")
                 steps = self.recipe.steps_of(stage, len(fitting))
                 with enough_for(
                     f"{self.recipe.fit.batch // self.recipe.fit.accumulate} photographs of {size} pixels at once",

@@ -101,8 +101,9 @@ class Augment:
         gamma: exponent.
         saturation: towards grey or away from it.
         blur: probability, and largest sigma in pixels.
+        sharpen: probability for what is not blurred, and largest amount of its edges added.
         jpeg: probability of another JPEG compression, and its lowest quality.
-        small: probability that a photograph is reduced and enlarged again, and how small at least.
+        small: probability that a photograph is reduced, so compressed, and enlarged again, and how small at least.
     """
 
     scale: _Change = 0.12
@@ -114,6 +115,7 @@ class Augment:
     gamma: _Change = 0.2
     saturation: _Change = 0.3
     blur: tuple[_Share, _Change] = (0.25, 1.2)
+    sharpen: tuple[_Share, _Change] = (0.0, 1.0)
     jpeg: tuple[_Share, Annotated[int, Field(ge=1, le=95)]] = (0.25, 45)
     small: tuple[_Share, Annotated[float, Field(gt=0, le=1)]] = (0.0, 0.5)
 
@@ -123,7 +125,8 @@ class Teacher:
     """Whose scores the network is fitted to beside the readers' grades (distillation).
 
     Attributes:
-        scores: CSV of ``python -m training teach``; a path from where the command is given.
+        scores: CSV of ``python -m training teach``: a path from where the command is given, or a file of this package's
+            recipes.
         share: of the teacher's score in the target; the rest is the grade.
     """
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from casebook.errors import BadInput
 from training.photograph import Photograph
 
 Targets = npt.NDArray[np.float32]
@@ -40,20 +39,14 @@ def taught(targets: Targets, photographs: list[Photograph], scores: Mapping[str,
     Args:
         targets: (n,) of the photographs.
         photographs: in the same order.
-        scores: of the teacher, by ``key_of``.
+        scores: of the teacher, by ``key_of``; a photograph without one keeps its target.
         share: of the teacher's score, 0 to 1.
-
-    Raises:
-        BadInput: the teacher has no score for a photograph.
     """
-    missing = [key_of(photograph) for photograph in photographs if key_of(photograph) not in scores]
-    if missing:
-        raise BadInput(
-            f"The teacher has no score for {missing[0]} and {len(missing) - 1} more.",
-            "Let it score the same photographs that are fitted on.",
-        )
-    theirs = np.array([scores[key_of(photograph)] for photograph in photographs], dtype=np.float32)
-    return (1 - share) * targets + share * theirs
+    theirs = [
+        scores.get(key_of(photograph), target)
+        for photograph, target in zip(photographs, targets.tolist(), strict=True)
+    ]
+    return (1 - share) * targets + share * np.array(theirs, dtype=np.float32)
 
 
 def key_of(photograph: Photograph) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter, defaultdict
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -87,22 +88,27 @@ def write_scores(scores: dict[str, float], photographs: list[Photograph], folder
         for photograph in photographs:
             score = scores.get(key_of(photograph))
             if score is not None:
-                writer.writerow((_inside(photograph.path, folders), photograph.source, f"{score:.5f}"))
+                writer.writerow((_inside(photograph.path, folders), photograph.source, f"{score:.3f}"))
 
 
-def read_scores(path: Path) -> dict[str, float]:
+def read_scores(name: str) -> dict[str, float]:
     """Read a teacher's scores, by ``key_of``.
+
+    Args:
+        name: of the file: a path, or a file beside the recipes of this package.
 
     Raises:
         BadInput: the file cannot be read, or is no such CSV.
     """
+    path = Path(name)
+    inside = resources.files("training") / "recipes" / name
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8") if path.exists() else inside.open(encoding="utf-8") as file:
             return {f"{row['source']}/{Path(row['path']).name}": float(row["score"]) for row in csv.DictReader(file)}
     except OSError as error:
-        raise BadInput(f"The teacher's scores {path} cannot be read.", "Make them with: training teach.") from error
+        raise BadInput(f"The teacher's scores {name} cannot be read.", "Make them with: training teach.") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"The teacher's scores {path} are wrong: {error}.", "Columns: path, source, score.") from error
+        raise BadInput(f"The teacher's scores {name} are wrong: {error}.", "Columns: path, source, score.") from error
 
 
 def _inside(path: Path, folders: list[Path]) -> str:
