@@ -10,7 +10,7 @@ from inference.network.head import Grader
 from inference.runners.onnx import OnnxRunner
 from inference.runners.openvino import OpenVinoRunner
 from inference.runners.runner import Tensor
-from training.quantise import OUTPUTS
+from training.bundle.quantise import OUTPUTS
 
 Call = Callable[[], object]
 

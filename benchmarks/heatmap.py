@@ -9,7 +9,7 @@ from benchmarks.measure import interleaved
 from benchmarks.plan import Plan
 from benchmarks.report import Claim, Figure, Part
 from inference.runners.openvino import OpenVinoRunner
-from training.quantise import OUTPUTS
+from training.bundle.quantise import OUTPUTS
 
 _MIB = 1 << 20
 

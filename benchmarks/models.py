@@ -20,10 +20,10 @@ from inference.network.catalogue import build
 from inference.network.head import Grader
 from inference.preprocess import Preprocessing
 from inference.runners.runner import Tensor
-from training.dataset import Crops
-from training.export import to_onnx
-from training.quantise import whole_numbers
-from training.sources import Photograph
+from training.bundle.export import to_onnx
+from training.bundle.quantise import whole_numbers
+from training.photographs.dataset import Crops
+from training.photographs.sources import Photograph
 
 _CROPS = 4
 _LEFT_FLOAT = {COMPACT: 1}  # first convolutions that the bundle that ships keeps in float

@@ -89,17 +89,17 @@ def _add_discretion(command: argparse.ArgumentParser) -> None:
 def _export(options: argparse.Namespace) -> None:
     from datetime import UTC, datetime
 
-    from training.evaluate import table
-    from training.export import export
-    from training.sources import read_labels
+    from training.bundle.export import export
+    from training.measure.evaluate import table
+    from training.photographs.sources import read_labels
 
     photographs, created = read_labels(*options.data), datetime.now(UTC).date()
     print(table(export(options.checkpoint, photographs, options.out, created=created, folds=options.folds)))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from training.evaluate import evaluate, table
-    from training.sources import read_labels
+    from training.measure.evaluate import evaluate, table
+    from training.photographs.sources import read_labels
 
     photographs = read_labels(*options.data)
     if options.out is None:
@@ -107,7 +107,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     else:
         from datetime import UTC, datetime
 
-        from training.report import report
+        from training.measure.report import report
 
         found = report(
             options.bundle,
@@ -122,8 +122,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from training.compare import compare
-    from training.sources import read_labels
+    from training.measure.compare import compare
+    from training.photographs.sources import read_labels
 
     first, second = options.bundles
     told = compare(
@@ -137,24 +137,24 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _shadow(options: argparse.Namespace) -> None:
-    from training.shadow import shadow
+    from training.measure.shadow import shadow
 
     print(*shadow(options.cases, options.gradings, options.out)["sentences"], sep="\n")
 
 
 def _gate(options: argparse.Namespace) -> None:
-    from training.gate import fit_gate
-    from training.gate_examples import Sizes
+    from training.gate.examples import Sizes
+    from training.gate.fit import fit_gate
 
     print(fit_gate(options.data, options.out, options.report, Sizes()))
 
 
 def _run(options: argparse.Namespace) -> None:
-    from training import checkpoint
-    from training.loop import Run, fit
+    from training.fit import checkpoint
+    from training.fit.loop import Run, fit
+    from training.fit.weights import find
+    from training.photographs.sources import read_labels
     from training.recipe import load_recipe
-    from training.sources import read_labels
-    from training.weights import find
 
     recipe = load_recipe(options.recipe)
     start = (
@@ -184,8 +184,8 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _teach(options: argparse.Namespace) -> None:
-    from training.sources import read_labels
-    from training.teacher import teach, write_scores
+    from training.fit.teacher import teach, write_scores
+    from training.photographs.sources import read_labels
 
     photographs = read_labels(*options.data)
     write_scores(teach(options.runs, photographs), photographs, options.data, options.out)

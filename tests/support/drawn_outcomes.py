@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from training.bootstrap import Outcomes
-from training.scores import grades_of
+from training.measure.bootstrap import Outcomes
+from training.measure.scores import grades_of
 
 CUTS = (0.5, 1.5, 2.5, 3.5)
 

@@ -14,7 +14,7 @@ from inference.network.catalogue import build
 from inference.network.head import Grader
 from inference.preprocess import Preprocessing
 from inference.runners.runner import Tensor
-from training.export import to_onnx
+from training.bundle.export import to_onnx
 
 ARCHITECTURE = "efficientnet_lite0"
 SIZE = 64

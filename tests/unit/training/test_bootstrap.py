@@ -6,8 +6,8 @@ from drawn_outcomes import outcomes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.bootstrap import MEASURES, Outcomes, at_an_end, draws, interval, measured, measures
-from training.scores import auc, quadratic_kappa
+from training.measure.bootstrap import MEASURES, Outcomes, at_an_end, draws, interval, measured, measures
+from training.measure.scores import auc, quadratic_kappa
 
 
 def naive(found: Outcomes, drawn: np.ndarray) -> dict[str, float]:

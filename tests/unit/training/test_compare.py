@@ -10,8 +10,8 @@ from drawn_outcomes import outcomes, scored
 from lone_page import assert_stands_alone
 
 from training.__main__ import main
-from training.bootstrap import MEASURES
-from training.compare import better, paired, sentence
+from training.measure.bootstrap import MEASURES
+from training.measure.compare import better, paired, sentence
 
 
 def test_a_grader_ties_with_itself() -> None:

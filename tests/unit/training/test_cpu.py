@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from inference.network.efficientnet_lite import SameConv2d  # noqa: E402
-from training.cpu import hasten  # noqa: E402
+from training.fit.cpu import hasten  # noqa: E402
 
 # bfloat16 keeps 8 bits: 2**-8 of each product, whose roundings average out in a sum.
 _BFLOAT16 = 2**-7

@@ -16,11 +16,11 @@ from inference.phantom_dicom import ophthalmic_photograph, synthetic_uid
 from inference.preprocess import cut, normalise, prepare
 from inference.reader import frames
 from inference.retina import find_circle
-from training.augment import CACHE_MARGIN, augmented
-from training.dataset import Crops, decode, draw
-from training.left_out import LeftOut, tell
+from training.photographs.augment import CACHE_MARGIN, augmented
+from training.photographs.dataset import Crops, decode, draw
+from training.photographs.left_out import LeftOut, tell
+from training.photographs.sources import Photograph, read_labels
 from training.recipe import Augment, Recipe
-from training.sources import Photograph, read_labels
 
 STILL = Augment(
     scale=0, shift=0, aspect=0, cut=(0, 0), brightness=0, tint=0, gamma=0, saturation=0, blur=(0, 1), jpeg=(0, 50)

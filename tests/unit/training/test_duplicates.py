@@ -13,8 +13,8 @@ import simplejpeg
 
 from casebook.words import Laterality
 from inference import phantom
-from training.duplicates import apart, likeness, structure
-from training.photograph import Photograph
+from training.photographs.duplicates import apart, likeness, structure
+from training.photographs.photograph import Photograph
 
 Write = Callable[..., Photograph]
 SIDE = 224

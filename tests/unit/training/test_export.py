@@ -17,16 +17,16 @@ from inference.grading import answer, certainty  # noqa: E402
 from inference.network.catalogue import build  # noqa: E402
 from inference.runners.choice import TITLES, choose, load_torch  # noqa: E402
 from inference.runners.onnx import OnnxRunner  # noqa: E402
-from training import quantise  # noqa: E402
-from training.calibrate import fit_doubt, fit_odds, fit_runner  # noqa: E402
-from training.checkpoint import start_from  # noqa: E402
-from training.dataset import Crops  # noqa: E402
-from training.evaluate import evaluate, table  # noqa: E402
-from training.export import Network, export, joined, out_of_fold, runners_of, to_onnx  # noqa: E402
-from training.loop import Run, fit  # noqa: E402
-from training.quantise import Answers, Quantised  # noqa: E402
+from training.bundle import quantise  # noqa: E402
+from training.bundle.export import Network, export, joined, out_of_fold, runners_of, to_onnx  # noqa: E402
+from training.bundle.quantise import Answers, Quantised  # noqa: E402
+from training.fit.checkpoint import start_from  # noqa: E402
+from training.fit.loop import Run, fit  # noqa: E402
+from training.measure.calibrate import fit_doubt, fit_odds, fit_runner  # noqa: E402
+from training.measure.evaluate import evaluate, table  # noqa: E402
+from training.photographs.dataset import Crops  # noqa: E402
+from training.photographs.sources import read_labels  # noqa: E402
 from training.recipe import Recipe  # noqa: E402
-from training.sources import read_labels  # noqa: E402
 
 
 @pytest.fixture(scope="module")

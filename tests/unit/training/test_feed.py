@@ -9,12 +9,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from casebook.errors import Misconfigured  # noqa: E402
-from training.dataset import Crops  # noqa: E402
-from training.feed import batches, workers  # noqa: E402
-from training.memory import enough_for  # noqa: E402
-from training.ranks import Ranks  # noqa: E402
+from training.fit.feed import batches, workers  # noqa: E402
+from training.fit.memory import enough_for  # noqa: E402
+from training.fit.ranks import Ranks  # noqa: E402
+from training.photographs.dataset import Crops  # noqa: E402
+from training.photographs.sources import read_labels  # noqa: E402
 from training.recipe import Fit, Recipe  # noqa: E402
-from training.sources import read_labels  # noqa: E402
 
 CPU = torch.device("cpu")
 ALONE = Ranks(0, 1, CPU)

@@ -14,10 +14,12 @@ from casebook.errors import BadInput
 from inference import phantom
 from inference.gradability import Check, read_gate
 from inference.retina import Circle, Picture, find_circle
-from training import gate, gate_examples, lookalikes
 from training.__main__ import main
-from training.damage import KINDS
-from training.gate_examples import (
+from training.gate import examples as gate_examples
+from training.gate import fit as gate
+from training.gate import lookalikes
+from training.gate.damage import KINDS
+from training.gate.examples import (
     GIVEN,
     HALF,
     RETINA,
@@ -29,7 +31,7 @@ from training.gate_examples import (
     original_of,
     random_for,
 )
-from training.gate_report import Judged, limit_for, severities
+from training.gate.report import Judged, limit_for, severities
 
 FEW = Sizes(
     retinas=10,

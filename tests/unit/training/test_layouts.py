@@ -17,13 +17,13 @@ from casebook.errors import BadInput
 from casebook.words import Laterality
 from inference import phantom
 from inference.phantom_dicom import ophthalmic_photograph, synthetic_uid
-from training.dataset import Crops
-from training.layouts import read
-from training.objects import header_of
-from training.photograph import Photograph
+from training.photographs.dataset import Crops
+from training.photographs.layouts import read
+from training.photographs.objects import header_of
+from training.photographs.photograph import Photograph
+from training.photographs.sources import read_labels
+from training.photographs.tables import columns_of, lines_of
 from training.recipe import Recipe
-from training.sources import read_labels
-from training.tables import columns_of, lines_of
 
 Make = Callable[..., Path]
 

@@ -9,12 +9,12 @@ torch = pytest.importorskip("torch")
 
 from casebook.errors import BadInput, Misconfigured  # noqa: E402
 from inference.network.catalogue import build  # noqa: E402
-from training import checkpoint  # noqa: E402
 from training.__main__ import main  # noqa: E402
-from training.checkpoint import start_from  # noqa: E402
-from training.loop import Run, fit  # noqa: E402
+from training.fit import checkpoint  # noqa: E402
+from training.fit.checkpoint import start_from  # noqa: E402
+from training.fit.loop import Run, fit  # noqa: E402
+from training.photographs.sources import read_labels  # noqa: E402
 from training.recipe import Recipe, parse_recipe  # noqa: E402
-from training.sources import read_labels  # noqa: E402
 
 
 @pytest.fixture(scope="module")

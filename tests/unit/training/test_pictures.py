@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
-from training import pictures
-from training.crossfit import cross_fitted
+from training.measure import pictures
+from training.measure.crossfit import cross_fitted
 
 RANDOM = np.random.default_rng(4)
 GRADES = RANDOM.permutation(np.repeat(np.arange(5), 40))

@@ -13,11 +13,11 @@ from inference.network.head import Grader  # noqa: E402
 from inference.preprocess import Preprocessing  # noqa: E402
 from inference.runners.onnx import OnnxRunner  # noqa: E402
 from inference.runners.openvino import OpenVinoRunner  # noqa: E402
-from training import quantise as subject  # noqa: E402
-from training.dataset import Crops  # noqa: E402
-from training.export import to_onnx  # noqa: E402
-from training.quantise import Answers, Attempt, answers_of, is_depthwise, map_correlation, quantise  # noqa: E402
-from training.sources import read_labels  # noqa: E402
+from training.bundle import quantise as subject  # noqa: E402
+from training.bundle.export import to_onnx  # noqa: E402
+from training.bundle.quantise import Answers, Attempt, answers_of, is_depthwise, map_correlation, quantise  # noqa: E402
+from training.photographs.dataset import Crops  # noqa: E402
+from training.photographs.sources import read_labels  # noqa: E402
 
 SIZE = 64
 

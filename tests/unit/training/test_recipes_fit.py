@@ -18,13 +18,13 @@ from inference.network.catalogue import ARCHITECTURES, build  # noqa: E402
 from inference.network.head import Grader  # noqa: E402
 from inference.runners.onnx import OnnxRunner  # noqa: E402
 from inference.runners.openvino import OpenVinoRunner  # noqa: E402
-from training import checkpoint  # noqa: E402
-from training.cpu import hasten  # noqa: E402
-from training.dataset import Crops  # noqa: E402
-from training.export import to_onnx  # noqa: E402
-from training.loop import Run, fit  # noqa: E402
+from training.bundle.export import to_onnx  # noqa: E402
+from training.fit import checkpoint  # noqa: E402
+from training.fit.cpu import hasten  # noqa: E402
+from training.fit.loop import Run, fit  # noqa: E402
+from training.photographs.dataset import Crops  # noqa: E402
+from training.photographs.sources import read_labels  # noqa: E402
 from training.recipe import load_recipe, parse_recipe  # noqa: E402
-from training.sources import read_labels  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)  # large networks, on a machine that may be busy besides
 

@@ -15,15 +15,16 @@ from lone_page import assert_stands_alone
 from casebook.errors import BadInput
 from casebook.words import RESEARCH_USE, Gradability
 from inference import grading, phantom
-from training import findings, forms, layouts
 from training.__main__ import main
-from training.answers import Answer, answered, examiner_of, outcomes_of
-from training.bootstrap import Outcomes, aucs, draws
-from training.doubt import thresholds, trade_off
-from training.evaluate import evaluate, of_split, table
-from training.frame_shape import box, fills_the_frame, guessed
-from training.report import report
-from training.sources import Photograph, read_labels
+from training.measure import findings, forms
+from training.measure.answers import Answer, answered, examiner_of, outcomes_of
+from training.measure.bootstrap import Outcomes, aucs, draws
+from training.measure.doubt import thresholds, trade_off
+from training.measure.evaluate import evaluate, of_split, table
+from training.measure.frame_shape import box, fills_the_frame, guessed
+from training.measure.report import report
+from training.photographs import layouts
+from training.photographs.sources import Photograph, read_labels
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import save_file  # noqa: E402
 
 from casebook.errors import Misconfigured  # noqa: E402
-from training import checkpoint  # noqa: E402
-from training.checkpoint import Progress  # noqa: E402
-from training.journal import Journal, read_log  # noqa: E402
-from training.loop import Run, fit  # noqa: E402
+from training.fit import checkpoint  # noqa: E402
+from training.fit.checkpoint import Progress  # noqa: E402
+from training.fit.journal import Journal, read_log  # noqa: E402
+from training.fit.loop import Run, fit  # noqa: E402
+from training.photographs.sources import read_labels  # noqa: E402
 from training.recipe import Recipe, Stage, parse_recipe  # noqa: E402
-from training.sources import read_labels  # noqa: E402
 
 HEAD = """
 name = "tiny"
@@ -71,10 +71,10 @@ RECIPES = {
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from training.journal import Journal
-from training.loop import Run, fit
+from training.fit.journal import Journal
+from training.fit.loop import Run, fit
 from training.recipe import parse_recipe
-from training.sources import read_labels
+from training.photographs.sources import read_labels
 step, steps = Journal.step, []
 def killed(self, loss):
     step(self, loss)

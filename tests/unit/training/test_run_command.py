@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 
 torch = pytest.importorskip("torch")
 
-from training import checkpoint  # noqa: E402
 from training.__main__ import main  # noqa: E402
-from training.journal import read_log  # noqa: E402
+from training.fit import checkpoint  # noqa: E402
+from training.fit.journal import read_log  # noqa: E402
 from training.recipe import Recipe  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]

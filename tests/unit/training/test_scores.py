@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.scores import auc, fit_thresholds, grades_of, quadratic_kappa
+from training.measure.scores import auc, fit_thresholds, grades_of, quadratic_kappa
 
 GRADES = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=60)
 

@@ -10,8 +10,8 @@ from lone_page import assert_stands_alone
 from casebook.errors import BadInput
 from inference.files import FileAnswer
 from training.__main__ import main
-from training.clinic import read_cases, read_gradings
-from training.shadow import shadow
+from training.measure.clinic import read_cases, read_gradings
+from training.measure.shadow import shadow
 
 HEAD = "path,grade,camera,patient"
 #     path, clinic's grade, camera, patient, gradability, reason, grader's grade

@@ -9,7 +9,7 @@ import simplejpeg
 
 from casebook.errors import BadInput
 from inference import phantom
-from training.sources import read_labels, read_sources
+from training.photographs.sources import read_labels, read_sources
 
 HEAD = "path,source,patient,grade,split\n"
 

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.photograph import Photograph
-from training.split import deal, with_valid
+from training.photographs.photograph import Photograph
+from training.photographs.split import deal, with_valid
 
 PHOTOGRAPHS = st.lists(
     st.builds(

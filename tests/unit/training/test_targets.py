@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.losses import loss_of  # noqa: E402
-from training.optimizers import learning_rate, optimizer_of  # noqa: E402
-from training.photograph import Photograph  # noqa: E402
+from training.fit.losses import loss_of  # noqa: E402
+from training.fit.optimizers import learning_rate, optimizer_of  # noqa: E402
+from training.fit.targets import key_of, targets_of, taught  # noqa: E402
+from training.photographs.photograph import Photograph  # noqa: E402
 from training.recipe import Fit, Stage  # noqa: E402
-from training.targets import key_of, targets_of, taught  # noqa: E402
 
 
 def eye(grade: int, laterality: str, patient: str = "p", source: str = "eyepacs", name: str = "") -> Photograph:

@@ -12,18 +12,18 @@ torch = pytest.importorskip("torch")
 
 from casebook.errors import BadInput, Misconfigured  # noqa: E402
 from inference.network.catalogue import build  # noqa: E402
-from training import checkpoint  # noqa: E402
-from training.checkpoint import Progress  # noqa: E402
-from training.dataset import Crops  # noqa: E402
-from training.loop import Run, fit  # noqa: E402
-from training.photograph import Photograph  # noqa: E402
-from training.predict import scores_of  # noqa: E402
-from training.provenance import digest, split_of  # noqa: E402
+from training.fit import checkpoint  # noqa: E402
+from training.fit.checkpoint import Progress  # noqa: E402
+from training.fit.loop import Run, fit  # noqa: E402
+from training.fit.predict import scores_of  # noqa: E402
+from training.fit.provenance import digest, split_of  # noqa: E402
+from training.fit.targets import key_of  # noqa: E402
+from training.fit.teacher import read_scores, teach, write_scores  # noqa: E402
+from training.photographs.dataset import Crops  # noqa: E402
+from training.photographs.photograph import Photograph  # noqa: E402
+from training.photographs.sources import read_labels  # noqa: E402
+from training.photographs.split import deal  # noqa: E402
 from training.recipe import Recipe, parse_recipe  # noqa: E402
-from training.sources import read_labels  # noqa: E402
-from training.split import deal  # noqa: E402
-from training.targets import key_of  # noqa: E402
-from training.teacher import read_scores, teach, write_scores  # noqa: E402
 
 
 @pytest.fixture(scope="module")

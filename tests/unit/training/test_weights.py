@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch")
 
 from casebook.errors import BadInput, Misconfigured, Unavailable  # noqa: E402
 from inference.network.catalogue import ARCHITECTURES, build  # noqa: E402
-from training import weights  # noqa: E402
-from training.weights import Start, fill, find  # noqa: E402
+from training.fit import weights  # noqa: E402
+from training.fit.weights import Start, fill, find  # noqa: E402
 
 B0 = "efficientnet_b0_rwightman-7f5810bc.pth"
 

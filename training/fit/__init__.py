@@ -1,0 +1,1 @@
+"""Fits a network to photographs by a recipe: epochs, checkpoints, teachers."""

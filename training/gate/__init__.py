@@ -1,0 +1,1 @@
+"""Fits and measures the gate that refuses what cannot be graded."""

@@ -1,0 +1,1 @@
+"""Says how good a grader is, with intervals, as pages that a person reads."""
