@@ -152,7 +152,8 @@ class _Fit:
                     )
                     if self.recipe.teacher:
                         known = sum(key_of(one) in self.teacher for one in fitting.photographs)
-                        journal.say(f"The teacher knows {known} of them; the others are fitted to their grades alone")
+                        others = "" if known == len(fitting) else "; the others are fitted to their grades alone"
+                        journal.say(f"The teacher knows {known} of them{others}")
                 steps = self.recipe.steps_of(stage, len(fitting))
                 with enough_for(
                     f"{self.recipe.fit.batch // self.recipe.fit.accumulate} photographs of {size} pixels at once",

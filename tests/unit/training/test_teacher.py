@@ -23,7 +23,7 @@ from training.photographs.dataset import Crops  # noqa: E402
 from training.photographs.photograph import Photograph  # noqa: E402
 from training.photographs.sources import read_labels  # noqa: E402
 from training.photographs.split import deal  # noqa: E402
-from training.recipe import Recipe, parse_recipe  # noqa: E402
+from training.recipe import Recipe, load_recipe, parse_recipe  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +129,16 @@ def test_wrong_scores_are_refused(tmp_path: Path, text: str) -> None:
         read_scores(str(tmp_path / "none.csv"))
 
 
+def test_the_shipped_recipe_finds_its_teacher_beside_it() -> None:
+    teacher = load_recipe("compact").teacher
+    assert teacher
+    scores = read_scores(teacher.scores)
+    assert len(scores) > 3500
+    assert -0.5 < min(scores.values()) < 0.5 < 3.5 < max(scores.values()) < 4.5
+
+
 def test_a_student_is_fitted_to_its_teacher(
-    eyes: Path, short: Recipe, scores: dict[str, float], tmp_path: Path
+    eyes: Path, short: Recipe, scores: dict[str, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photographs = read_labels(eyes)
     out = tmp_path / "teacher.csv"
@@ -139,6 +147,7 @@ def test_a_student_is_fitted_to_its_teacher(
     path = fit(recipe, Run(photographs, tmp_path / "run"))
     assert checkpoint.load_average(path)[2].teacher
     assert '"loss": 4' in (tmp_path / "run" / "log.jsonl").read_text()  # half of 100, less a grade and a half
+    assert "The teacher knows 12 of them" in capsys.readouterr().out
     write_scores(scores, photographs, [eyes], out)
     with pytest.raises(Misconfigured, match="teacher"):
         fit(recipe, Run(photographs, tmp_path / "run", resume=True))
