@@ -1,5 +1,6 @@
 """What the documents name exists: files, commands, settings, metrics."""
 
+import json
 import re
 import subprocess
 import tomllib
@@ -9,6 +10,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.configuration import load
+from inference.bundle import CARD, SHIPPED
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ["ARCHITECTURE.md", "README.md", *(f"docs/{file.name}" for file in sorted((ROOT / "docs").glob("*.md")))]
@@ -68,3 +70,13 @@ def test_every_rule_the_code_cites_is_written_down() -> None:
             for number in re.findall(r"[( ]((?:R|I|S|U)\d{1,2})[),:. ]", file.read_text()):
                 cited[number] = str(file.relative_to(ROOT))
     assert {number: file for number, file in cited.items() if number not in numbers} == {}
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/training.md"])
+def test_accuracy_is_quoted_as_the_card_of_the_shipped_bundle_has_it(document: str) -> None:
+    text, found = (ROOT / document).read_text(), json.loads((SHIPPED / CARD).read_text())["scores"]["sources"]
+    for title, source in {"APTOS 2019": "aptos2019", "IDRiD": "idrid", "EyePACS": "eyepacs"}.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| {title} |") and "(0." in line)
+        for name in ("quadratic_kappa", "referable_auc"):
+            measured = found[source][name]
+            assert f"| {measured['value']:.3f} ({measured['low']:.2f}-{measured['high']:.2f}) |" in row
