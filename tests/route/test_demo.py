@@ -57,7 +57,8 @@ def test_demo_runs_a_service_where_none_runs_and_leaves_it_running(foreground: S
     _check(log.read_text(), first)
     # These hold with the bundle that is shipped; what is told is what it says, whatever that is.
     grades = {photograph["grade"] for case in first for photograph in case["photographs"]}
-    assert {0, 1, 4, None} <= grades
+    assert {0, None} <= grades
+    assert max(grade or 0 for grade in grades) >= 3
     assert "make demo" not in log.read_text(), "who runs it need not be told"
 
     again = foreground.run("demo")

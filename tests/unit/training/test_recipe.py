@@ -1,11 +1,13 @@
 """A recipe is read strictly: what is wrong is said in one sentence."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from casebook.errors import Misconfigured
+from inference.bundle import CARD, SHIPPED
 from training.recipe import Recipe, load_recipe, parse_recipe
 
 RECIPES = Path(__file__).resolve().parents[3] / "training" / "recipes"
@@ -15,6 +17,11 @@ def test_the_shipped_recipe_is_whole() -> None:
     recipe = load_recipe("compact")
     assert recipe.preprocessing.size % 32 == 0
     assert set(recipe.sources) == {"aptos2019", "idrid", "eyepacs"}
+
+
+def test_the_shipped_bundle_was_made_by_the_shipped_recipe() -> None:
+    card = json.loads((SHIPPED / CARD).read_text(encoding="utf-8"))
+    assert card["training"]["recipe"] == load_recipe("compact").text
 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(RECIPES.glob("*.toml"))])

@@ -129,8 +129,8 @@ def test_wrong_scores_are_refused(tmp_path: Path, text: str) -> None:
         read_scores(str(tmp_path / "none.csv"))
 
 
-def test_the_shipped_recipe_finds_its_teacher_beside_it() -> None:
-    teacher = load_recipe("compact").teacher
+def test_a_recipe_finds_its_teacher_beside_it() -> None:
+    teacher = load_recipe("compact-long").teacher
     assert teacher
     scores = read_scores(teacher.scores)
     assert len(scores) > 3500
