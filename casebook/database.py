@@ -85,7 +85,7 @@ class Database:
                 yield session
                 if writes:
                     session.commit()
-            except BaseException:
+            except BaseException:  # an interrupt too: whatever ended the work, nothing half-written stays
                 session.rollback()
                 raise
 

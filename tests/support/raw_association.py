@@ -129,7 +129,7 @@ class RawAssociation:
         if tls is not None:
             try:
                 self.socket = tls.wrap_socket(self.socket, server_hostname=address[0])
-            except BaseException:
+            except BaseException:  # an interrupt too: nobody else would close it
                 self.socket.close()
                 raise
 
