@@ -15,8 +15,8 @@ from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.timer import Timer
-from pynetdicom.transport import AssociationSocket
 
+from casebook.association import ClosedSocket
 from casebook.clock import Clock
 from casebook.errors import BadInput
 from dicom_listener.association_request import HEADER, REQUEST_TYPE, Abort
@@ -199,7 +199,7 @@ class GuardedDimse(DIMSEServiceProvider):
         return spool
 
 
-class GuardedSocket(AssociationSocket):
+class GuardedSocket(ClosedSocket):
     """Reads PDUs within bounds of size and time, and not at all while a message waits to be served."""
 
     association: KeptAssociation
@@ -259,12 +259,6 @@ class GuardedSocket(AssociationSocket):
         if self.socket is not None:
             self.socket.settimeout(self.association.keeper.limits.send_seconds)
             super().send(bytestream)
-
-    def _shutdown_socket(self) -> None:
-        """Close also what the peer has shut down before: there the library stops at the error."""
-        super()._shutdown_socket()
-        if self.socket is not None:
-            self.socket.close()
 
     def _check(self, header: bytearray) -> None:
         limits = self.association.keeper.limits

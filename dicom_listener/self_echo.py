@@ -1,7 +1,6 @@
 """The listener asks itself whether it answers (R21): a thread that lives may still let nobody in."""
 
-from pynetdicom import AE
-
+from casebook.association import Caller
 from dicom_listener.callers import SELF_TEST
 from dicom_listener.contexts import VERIFICATION
 
@@ -18,7 +17,7 @@ def is_answered(host: str, port: int, ae_title: str) -> bool:
         port: its port.
         ae_title: its title.
     """
-    ae = AE(SELF_TEST)
+    ae = Caller(SELF_TEST)
     ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = _SECONDS
     ae.add_requested_context(VERIFICATION)
     try:

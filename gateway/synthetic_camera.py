@@ -7,10 +7,11 @@ from typing import Self
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, OphthalmicPhotography8BitImageStorage
-from pynetdicom import AE, _config
+from pynetdicom import _config
 from pynetdicom.pdu_primitives import UserIdentityNegotiation
 from pynetdicom.presentation import build_context
 
+from casebook.association import Caller
 from casebook.errors import Refused, RetinaGateError, Unavailable
 from casebook.settings import Settings
 from dicom_listener.callers import SELF_TEST
@@ -58,7 +59,7 @@ class SyntheticCamera:
     def __init__(self, service: Running) -> None:
         _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
         self._place = f"{service.ae_title} at {service.dicom_host}:{service.dicom_port}"
-        ae = AE(SELF_TEST)
+        ae = Caller(SELF_TEST)
         ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = _SECONDS
         identity = UserIdentityNegotiation()
         identity.user_identity_type = _USER_AND_PASSCODE

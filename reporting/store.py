@@ -14,10 +14,11 @@ from typing import Any, Self
 
 from pydicom import dcmread
 from pydicom.uid import UID
-from pynetdicom import AE, _config, evt
+from pynetdicom import _config, evt
 from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.presentation import build_context
 
+from casebook.association import Caller
 from casebook.deliveries import Attempt
 from casebook.settings import Destination
 from casebook.words import Unreachable
@@ -155,7 +156,7 @@ class Lane:
         return failures.judge_break(self._destination)
 
     def _associate(self, our_title: str) -> Any:
-        ae = AE(our_title)
+        ae = Caller(our_title)
         ae.connection_timeout = self._limits.connect
         ae.acse_timeout = self._limits.associate
         begun = time.monotonic()

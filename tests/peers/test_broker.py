@@ -1,5 +1,6 @@
 """A real broker that goes away, hangs, resets or throws us out decides only when a bell is heard, never whether we live."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,13 @@ pytestmark = [
     # Celery leaves the connections of a consumer that was stopped to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def what_celery_left_is_collected() -> Iterator[None]:
+    """Collect it here: later it would be another test's fault."""
+    yield
+    gc.collect()
 
 
 class Ears:

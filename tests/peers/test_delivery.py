@@ -32,8 +32,6 @@ from reporting.store import Limits
 
 R, L = Laterality.RIGHT, Laterality.LEFT
 SHORT = Limits(connect=1.0, associate=1.0, answer=0.4)
-# pynetdicom drops the socket of a failed connection without closing it; it is closed when collected, at once.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture

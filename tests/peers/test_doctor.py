@@ -32,8 +32,6 @@ AGAIN = ", then run retinagate doctor again"
 VERIFICATION = "1.2.840.10008.1.1"
 SHORT = Limits(connect=0.5, associate=1.0, answer=0.5)
 SR_NAME, OVERLAY_NAME = "Comprehensive 3D SR Storage (sr)", "Secondary Capture Image Storage"
-# pynetdicom drops the socket of a failed connection without closing it; it is closed when collected, at once.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def settings_for(*ports: int, title: str = "PACS", host: str = "127.0.0.1", **environment: str) -> Settings:

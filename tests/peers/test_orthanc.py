@@ -68,8 +68,6 @@ def test_R9_sent_twice_the_pacs_holds_it_once(orthanc: Orthanc, desk_for: Callab
     assert [(row.state, row.attempts) for row in desk.deliveries()] == [("sent", 2)] * 3
 
 
-# pynetdicom drops the socket of a refused connection without closing it; it is closed when collected, at once.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.peer("orthanc")
 def test_R7_a_pacs_that_was_away_gets_everything_when_it_is_back(
     orthanc: Orthanc, desk_for: Callable[..., Desk]

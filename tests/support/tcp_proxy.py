@@ -38,7 +38,8 @@ class Proxy:
 
     def away(self) -> None:
         """Be as a server that was killed: connections are reset, new ones refused."""
-        door, self._door = self._door, None
+        with self._lock:
+            door, self._door = self._door, None
         if door is not None:
             # Closing alone would leave the accept under way, and with it the port.
             with contextlib.suppress(OSError):
@@ -71,11 +72,19 @@ class Proxy:
         while True:
             try:
                 client, _ = door.accept()
-                server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
             except OSError:
                 return
+            try:
+                server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
+            except OSError:
+                client.close()
+                continue
             server.settimeout(None)
             with self._lock:
+                if self._door is not door:  # it was shut meanwhile
+                    client.close()
+                    server.close()
+                    return
                 self._open |= {client, server}
             for source, sink in ((client, server), (server, client)):
                 source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

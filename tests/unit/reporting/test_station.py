@@ -193,8 +193,6 @@ def test_what_waits_for_a_destination_that_is_gone_goes_on_waiting(
         assert deliveries.due_destinations(t, clock.now()) == {"pacs", "clinic"}
 
 
-# pynetdicom drops the socket of a refused connection without closing it; it is closed when collected, at once.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_R7_nobody_there_pauses_the_lane_in_its_job(
     desk: Desk, database: Database, archive: Archive, clock: Any
 ) -> None:
