@@ -1,4 +1,4 @@
-"""Bounds what an association may do to us; with its parts the only place that touches pynetdicom 3.0.4's internals.
+"""Bounds what an association may do to us; with its parts the place that touches pynetdicom 3.0.4's internals.
 
 Left alone, that library takes any PDU length, waits without end inside a PDU, keeps every fragment in memory, chooses
 the service by the command instead of the context, and dies at a write error (W2-W13, M11).
