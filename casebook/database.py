@@ -180,7 +180,7 @@ def _alembic_configuration(url: str) -> Any:
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
-    except Exception as error:
+    except Exception as error:  # a URL that is wrong in its port or password raises other than ArgumentError
         raise Misconfigured(
             "database.url cannot be read.", "Write it as postgresql+psycopg://USER@HOST/NAME."
         ) from error

@@ -74,7 +74,7 @@ class Edge:
                 await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
             return
-        except Exception as error:
+        except Exception as error:  # the last border: who asked gets a sentence, never a stack trace
             problem = unforeseen(error)
             if started:
                 raise

@@ -1,4 +1,4 @@
-"""Bounds what an association may do to us; with its parts the place that touches pynetdicom 3.0.4's internals.
+"""Bounds what a calling association may do to us; with its parts it touches the internals of pynetdicom 3.0.4.
 
 Left alone, that library takes any PDU length, waits without end inside a PDU, keeps every fragment in memory, chooses
 the service by the command instead of the context, and dies at a write error (W2-W13, M11).
@@ -39,7 +39,7 @@ def associate(
     """
     try:
         _GuardedHandler(connection, address, server, peer, first)
-    except BaseException as error:
+    except BaseException as error:  # an interrupt too: a slot that nobody gives back is lost
         keeper = cast(Keeper, server)
         keeper.room.give_slot(peer.host)
         keeper.outcomes.note(Outcome.BROKEN, peer.host, peer.caller, error)

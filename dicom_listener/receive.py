@@ -199,7 +199,7 @@ class Receiver:
             with self._database.transaction() as t:
                 arrived = arrive(t, arrival, stored, self._clock.now())
                 written = True
-        except BaseException:
+        except BaseException:  # an interrupt too: a file that no row will name must not stay
             # Once COMMIT was sent its outcome may be unknown, and a row without its file would be a lost photograph:
             # the file then stays, and the check for files without a row decides later.
             if not written:

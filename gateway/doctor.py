@@ -102,7 +102,7 @@ def _careful(name: str, check: Check) -> Check:
     def careful() -> Finding | list[Finding]:
         try:
             return check()
-        except Exception as error:
+        except Exception as error:  # whatever it is: one check must not silence the others
             log.warning("a check failed", exc_info=True)
             return red(
                 name, f"the check itself failed ({type(error).__name__})", "report this as a fault of RetinaGate"
