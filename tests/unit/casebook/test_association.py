@@ -1,4 +1,4 @@
-"""However an association ends, its descriptor is given back at once; descriptors that stay would one day be all."""
+"""However an association ends, its descriptor is given back at once, and what the peer said is heard."""
 
 import contextlib
 import gc
@@ -7,9 +7,11 @@ import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from private_orthanc import free_port
+from pynetdicom import AE, evt
 from running_service import wait_for
 
 from casebook.association import Caller
@@ -63,3 +65,22 @@ def test_a_call_that_the_peer_resets_leaves_no_descriptor() -> None:
         _call(door.getsockname()[1])
         peer.join()
     wait_for(lambda: _sockets() == before, 5, "the descriptor")
+
+
+def test_a_rejection_is_one_also_where_it_comes_before_we_look() -> None:
+    pacs = AE("PACS")
+    pacs.require_called_aet = True
+    pacs.add_supported_context(VERIFICATION)
+    server = pacs.start_server(("127.0.0.1", 0), block=False)
+    assert server is not None
+
+    def be_slow(event: Any) -> None:
+        wait_for(lambda: event.assoc.dul.socket.socket is None, 5, "the end of the connection")
+
+    caller = Caller("CAMERA")
+    caller.add_requested_context(VERIFICATION)
+    port = server.server_address[1]
+    association = caller.associate("127.0.0.1", port, ae_title="SOMEBODY", evt_handlers=[(evt.EVT_REQUESTED, be_slow)])
+    server.shutdown()
+    assert association.is_rejected
+    assert association.acceptor.primitive.diagnostic == 7  # Called AE Title not recognised
