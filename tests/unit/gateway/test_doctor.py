@@ -96,7 +96,7 @@ def test_ux_C11_a_healthy_house_line_by_line(run: Doctor, settings: Settings) ->
         r"ok    audit         chain unbroken",
         r"ok    archive       of this casebook, writable",
         r"ok    broker        memory, inside the one process of retinagate up",
-        r"ok    model         rg-compact-2 2\.0\.0, openvino [\d.]+, golden pictures reproduced",
+        r"ok    model         rg-compact-3 3\.0\.0, openvino [\d.]+, golden pictures reproduced",
         rf"ok    listener      127\.0\.0\.1:{settings.listener.port} is free",
         r"ok    callers       anyone on this machine",
         rf"ok    dashboard     127\.0\.0\.1:{settings.dashboard.port} is free",
@@ -289,7 +289,7 @@ def test_security_S21_a_model_that_answers_otherwise_than_its_card_says_is_red(
     (bundle / "card.json").write_text(json.dumps(card))
     ended = run(RETINAGATE__MODEL__BUNDLE=str(bundle))
     assert ended.returncode == 1
-    assert "nothing here computes the bundle rg-compact-2 as its card says" in about(ended, "model")[0]
+    assert "nothing here computes the bundle rg-compact-3 as its card says" in about(ended, "model")[0]
 
 
 def test_a_device_that_is_not_here_is_red(run: Doctor, settings: Settings, tmp_path: Path) -> None:

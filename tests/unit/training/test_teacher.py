@@ -130,7 +130,7 @@ def test_wrong_scores_are_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_recipe_finds_its_teacher_beside_it() -> None:
-    teacher = load_recipe("compact-long").teacher
+    teacher = load_recipe("compact").teacher
     assert teacher
     scores = read_scores(teacher.scores)
     assert len(scores) > 3500
