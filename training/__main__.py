@@ -170,8 +170,10 @@ def _run(options: argparse.Namespace) -> None:
         resume=options.resume,
         stop_after=options.stop_after,
     )
-    # Whoever ends a run from outside ends it like Ctrl-C: threads are joined, no file is left half written.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Whoever ends a run from outside ends it like Ctrl-C: threads are joined, no file is left half written. SIGINT is
+    # named too, for a script's background jobs start with it ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         path = fit(recipe, asked)
     except KeyboardInterrupt:

@@ -129,12 +129,20 @@ def test_a_fold_that_is_none_is_said(
     assert "folds 0 to 2" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_who_stops_a_run_learns_how_it_goes_on(eyes: Path, file: Path, tmp_path: Path, sign: signal.Signals) -> None:
+# A script that puts a run into the background starts it with SIGINT ignored (POSIX shell, 2.11).
+IN_BACKGROUND = ("env", "--ignore-signal=INT")
+
+
+@pytest.mark.parametrize(
+    ("sign", "how"), [(signal.SIGINT, ()), (signal.SIGINT, IN_BACKGROUND), (signal.SIGTERM, IN_BACKGROUND)]
+)
+def test_who_stops_a_run_learns_how_it_goes_on(
+    eyes: Path, file: Path, tmp_path: Path, sign: signal.Signals, how: tuple[str, ...]
+) -> None:
     file.write_text(file.read_text().replace("epochs = 2", "epochs = 900"))
     out = tmp_path / "run"
     words = command("-m", "training", "run", file, "--data", eyes, "--out", out)
-    with started(words) as process:
+    with started([*how, *words]) as process:
         while not (out / checkpoint.NAME).exists():
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
