@@ -133,9 +133,7 @@ def test_a_fold_that_is_none_is_said(
 IN_BACKGROUND = ("env", "--ignore-signal=INT")
 
 
-@pytest.mark.parametrize(
-    ("sign", "how"), [(signal.SIGINT, ()), (signal.SIGINT, IN_BACKGROUND), (signal.SIGTERM, IN_BACKGROUND)]
-)
+@pytest.mark.parametrize(("sign", "how"), [(signal.SIGINT, ()), (signal.SIGINT, IN_BACKGROUND), (signal.SIGTERM, ())])
 def test_who_stops_a_run_learns_how_it_goes_on(
     eyes: Path, file: Path, tmp_path: Path, sign: signal.Signals, how: tuple[str, ...]
 ) -> None:
